@@ -1,0 +1,133 @@
+"""Data sets: what `dataset.json` says, and where things lie below the data root.
+
+Ids and versions are checked here before any path is made of them.
+"""
+
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from climatejobs.errors import InvalidInput
+
+DATASET_ID = r"^[a-z0-9][a-z0-9_-]{0,127}$"
+VERSION = r"^[0-9a-z-]{8,80}$"
+
+DatasetId = Annotated[str, Field(pattern=DATASET_ID)]
+Version = Annotated[str, Field(pattern=VERSION)]
+Label = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+"""A time label in the calendar of the data, ``YYYY-MM-DDTHH:MM:SSZ``."""
+
+
+class DataModel(BaseModel):
+    """Base of what is stored below the data root: snake_case, unknown members ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Variable(DataModel):
+    """A variable that depends on time."""
+
+    name: str
+    units: str | None = None
+    dtype: str
+
+
+class Coverage(DataModel):
+    """First and last time label, both included."""
+
+    start: Label
+    end: Label
+
+
+class Dataset(DataModel):
+    """The pointer `dataset.json`: a data set and its current version."""
+
+    id: DatasetId
+    title: str
+    variables: list[Variable]
+    frequency: str
+    """Canonical frequency of the time steps, such as ``1h`` or ``MS``."""
+    period_type: str
+    calendar: str = "proleptic_gregorian"
+    shape: dict[str, int]
+    """Length of each dimension, by name, in the order time, y, x."""
+    chunks: dict[str, int]
+    """Chunk length of each dimension."""
+    coverage: Coverage
+    bbox: tuple[float, float, float, float] | None = None
+    """West, south, east, north, in the units of the coordinates."""
+    version: Version
+    provenance: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class DatasetOutput(DataModel):
+    """What a process says of the data set it has published."""
+
+    id: DatasetId
+    version: Version
+    store: str
+    """Path of the store relative to the data root."""
+    variables: list[str]
+    coverage: Coverage
+    reused: bool
+    """Whether an equal result was there already, so that nothing was computed."""
+
+
+class StoredValue(DataModel):
+    """An output too large to travel in a status: a file below the data root."""
+
+    kind: Literal["stored-value"] = "stored-value"
+    file: str
+    """Path relative to the data root, ``results/<job uid>/<output>``."""
+    media_type: str
+    size: int
+    """Length in bytes."""
+
+
+def check_dataset_id(text: str) -> str:
+    """Return a well-formed data set id unchanged; raises `InvalidInput` for any other text."""
+    if re.fullmatch(DATASET_ID[1:-1], text) is None:
+        raise InvalidInput(
+            f"{text!r} is not a data set id",
+            hint="An id has up to 128 lower-case letters, digits, '_' and '-', and starts with a letter or digit.",
+        )
+    return text
+
+
+def check_version(text: str) -> str:
+    """Return a well-formed version unchanged; raises `InvalidInput` for any other text."""
+    if re.fullmatch(VERSION[1:-1], text) is None:
+        raise InvalidInput(
+            f"{text!r} is not a version", hint="A version has 8 to 80 lower-case letters, digits and '-'."
+        )
+    return text
+
+
+def derived_id(source: str, slug: str, method: str) -> str:
+    """Id of the data set that resampling `source` gives."""
+    return check_dataset_id(f"{source}_{slug}_{method}")
+
+
+def pointer_path(dataset_id: str) -> PurePosixPath:
+    """Path of `dataset.json`, relative to the data root."""
+    return PurePosixPath("datasets", check_dataset_id(dataset_id), "dataset.json")
+
+
+def versions_path(dataset_id: str) -> PurePosixPath:
+    """Path of the folder that holds the versions, relative to the data root."""
+    return PurePosixPath("datasets", check_dataset_id(dataset_id), "versions")
+
+
+def store_path(dataset_id: str, version: str) -> PurePosixPath:
+    """Path of one version's Zarr store, relative to the data root."""
+    return versions_path(dataset_id) / f"{check_version(version)}.zarr"
+
+
+def value_path(job_uid: str, output: str) -> PurePosixPath:
+    """Path of an output that is kept as a file, relative to the data root."""
+    for part in (job_uid, output):
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", part) is None:
+            raise InvalidInput(f"{part!r} is not a name that a result can be kept under")
+    return PurePosixPath("results", job_uid, output)

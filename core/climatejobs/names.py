@@ -1,0 +1,78 @@
+"""Every name that crosses a border between the parts: Kubernetes names, environment, exit codes."""
+
+from enum import IntEnum, StrEnum
+
+GROUP = "climatejobs.io"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "ClimateJob"
+PLURAL = "climatejobs"
+SINGULAR = "climatejob"
+SHORT_NAME = "cj"
+CATEGORIES = ("all", "climate")
+
+MAX_NAME_LENGTH = 52
+"""Leaves room, within the 63 characters of a label, for what the Job controller appends to a Job's name."""
+MAX_INPUTS_BYTES = 32 * 1024
+"""Size of ``spec.inputs`` as compact JSON in UTF-8."""
+
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGED_BY = "climatejobs"
+LABEL_JOB_NAME = f"{GROUP}/job"
+"""On Jobs and pods: the name of their ClimateJob."""
+LABEL_JOB_UID = f"{GROUP}/job-uid"
+"""On Jobs and pods: the uid of their ClimateJob."""
+LABEL_PROCESS = f"{GROUP}/process"
+"""On ClimateJobs (when made by the API), Jobs and pods: the process id."""
+
+ANNOTATION_SUBMITTED_AT = f"{GROUP}/submitted-at"
+"""On ClimateJobs: the time of submission in microseconds, RFC 3339, for ordering within a second."""
+ANNOTATION_REQUEST_ID = f"{GROUP}/request-id"
+
+RUNNER_CONTAINER = "runner"
+DATA_VOLUME = "data"
+
+
+class Environment(StrEnum):
+    """Environment variables that tell the runner in a pod what its command line tells it elsewhere."""
+
+    PROCESS = "CLIMATEJOBS_PROCESS"
+    INPUTS = "CLIMATEJOBS_INPUTS"
+    """The inputs themselves, as JSON."""
+    DATA = "CLIMATEJOBS_DATA"
+    RESULT = "CLIMATEJOBS_RESULT"
+    """Path of the file that takes the result document; in a pod the termination message."""
+    JOB_NAME = "CLIMATEJOBS_JOB_NAME"
+    JOB_UID = "CLIMATEJOBS_JOB_UID"
+    """The uid of the ClimateJob: the same for every attempt."""
+    POD_UID = "CLIMATEJOBS_POD_UID"
+    MEMORY_LIMIT = "CLIMATEJOBS_MEMORY_LIMIT"
+    """The container's memory limit in bytes."""
+    IMAGE = "CLIMATEJOBS_IMAGE"
+
+
+class ExitCode(IntEnum):
+    """What the runner's exit status means (the first three as in sysexits.h)."""
+
+    DONE = 0
+    PERMANENT = 65
+    """The input is at fault: running it again cannot help."""
+    TEMPORARY = 75
+    """Something outside is at fault: running it again may help."""
+    STOPPED = 143
+    """Ended by SIGTERM."""
+
+
+class Reason(StrEnum):
+    """Reasons of Kubernetes events and conditions."""
+
+    ACCEPTED = "Accepted"
+    INVALID = "Invalid"
+    JOB_CREATED = "JobCreated"
+    STARTED = "Started"
+    ATTEMPT_FAILED = "AttemptFailed"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLING = "Cancelling"
+    CANCELLED = "Cancelled"
+    NAME_TAKEN = "NameTaken"

@@ -1,0 +1,118 @@
+"""Description of `resample`: a data set aggregated to longer periods."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from climatejobs import frequencies, times
+from climatejobs.datasets import DATASET_ID, DatasetOutput, check_dataset_id
+from climatejobs.errors import InvalidInput
+from climatejobs.frequencies import Frequency, parse_frequency
+from climatejobs.processes.base import Inputs, Outputs, Process
+from climatejobs.times import Moment, parse_moment
+
+type Method = Literal["mean", "sum", "min", "max"]
+
+
+def _check_frequency(text: str) -> str:
+    parse_frequency(text)
+    return text
+
+
+def _check_moment(text: str) -> str:
+    parse_moment(text)
+    return text
+
+
+MomentText = Annotated[str, AfterValidator(_check_moment)]
+
+
+class ResampleInputs(Inputs):
+    """What to aggregate, to which periods, and how."""
+
+    source_dataset_id: Annotated[str, AfterValidator(check_dataset_id)] = Field(
+        title="Source data set",
+        description="Id of the data set to aggregate; GET /datasets lists them.",
+        json_schema_extra={"pattern": DATASET_ID},
+    )
+    frequency: Annotated[str, AfterValidator(_check_frequency)] = Field(
+        title="Frequency",
+        description=f"Length of the periods to aggregate to: {frequencies.POSSIBLE}.",
+        json_schema_extra={"pattern": frequencies.PATTERN},
+    )
+    method: Method = Field(
+        title="Method",
+        description="How the values of a period become one. Missing values are left out; "
+        "where all are missing, so is the result.",
+    )
+    start: MomentText = Field(
+        title="Start",
+        description="First moment to take, in UTC unless it carries an offset. "
+        "A period that begins earlier is left out.",
+        json_schema_extra={"pattern": times.PATTERN},
+    )
+    end: MomentText | None = Field(
+        default=None,
+        title="End",
+        description="A moment in the last period to compute, which is taken whole; "
+        "the last complete period of the data where this is absent.",
+        json_schema_extra={"pattern": times.PATTERN},
+    )
+    overwrite: bool = Field(
+        default=False, title="Overwrite", description="Compute even where an equal result is there already."
+    )
+    publish: bool = Field(
+        default=True,
+        title="Publish",
+        description="Accepted for compatibility and without effect: a result is always served.",
+    )
+
+    @model_validator(mode="after")
+    def _end_follows_start(self) -> Self:
+        if self.last_moment is not None and self.last_moment < self.first_moment:
+            raise InvalidInput(f"end {self.end} is before start {self.start}", hint="Exchange start and end.")
+        return self
+
+    @property
+    def target(self) -> Frequency:
+        """The frequency in its canonical form."""
+        return parse_frequency(self.frequency)
+
+    @property
+    def first_moment(self) -> Moment:
+        """`start` in UTC."""
+        return parse_moment(self.start)
+
+    @property
+    def last_moment(self) -> Moment | None:
+        """`end` in UTC."""
+        return parse_moment(self.end) if self.end is not None else None
+
+
+class ResampleOutputs(Outputs):
+    """What `resample` gives."""
+
+    dataset: DatasetOutput = Field(
+        title="Data set", description="The aggregated data set, at the version that this job made or found."
+    )
+
+
+RESAMPLE = Process(
+    id="resample",
+    title="Resample a data set in time",
+    description="Aggregates every variable of a data set to longer periods, such as hourly temperature to "
+    "daily means. Periods that the data do not cover whole are left out at either end.",
+    version="1.0.0",
+    inputs=ResampleInputs,
+    outputs=ResampleOutputs,
+    keywords=("aggregation", "time", "climate"),
+    examples=(
+        {
+            "source_dataset_id": "era5-land-hourly",
+            "frequency": "1D",
+            "method": "mean",
+            "start": "2025-02-01",
+            "end": "2025-02-28",
+        },
+    ),
+)

@@ -1,0 +1,58 @@
+"""The result document: how the runner tells the operator what came out.
+
+{"outputs": {"dataset": {...}}}     or     {"error": {"type", "title", "detail", "hint"}}
+"""
+
+import json
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, model_validator
+
+from climatejobs.errors import ClimateJobsError
+from climatejobs.model import ErrorDetail
+
+MAX_TERMINATION_MESSAGE = 4096
+"""Bytes that the kubelet keeps of a termination message."""
+MAX_INLINE_VALUE = 2048
+"""Bytes of JSON up to which an output travels by itself; a larger one is kept as a file."""
+
+
+class ResultDocument(BaseModel):
+    """Either the outputs or the error of one attempt."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    outputs: dict[str, JsonValue] | None = None
+    error: ErrorDetail | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.outputs is None) == (self.error is None):
+            raise ValueError("a result document has either outputs or an error")
+        return self
+
+    def to_json(self) -> str:
+        """Compact JSON, without members that are not set."""
+        return json.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True), separators=(",", ":"))
+
+
+def parse_result(text: str) -> ResultDocument | None:
+    """Read a termination message; None where it is not a result document, such as a message of the kubelet."""
+    try:
+        return ResultDocument.model_validate_json(text)
+    except ValidationError:
+        return None
+
+
+def describe_error(error: ClimateJobsError) -> ErrorDetail:
+    """The error as it travels: cut to what a status may hold."""
+    return ErrorDetail(
+        type=error.type,
+        title=error.title,
+        detail=_cut(error.detail, 2048),
+        hint=_cut(error.hint, 1024) if error.hint else None,
+    )
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
