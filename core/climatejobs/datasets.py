@@ -16,7 +16,7 @@ VERSION = r"^[0-9a-z-]{8,80}$"
 
 DatasetId = Annotated[str, Field(pattern=DATASET_ID)]
 Version = Annotated[str, Field(pattern=VERSION)]
-Label = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+Label = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
 """A time label in the calendar of the data, ``YYYY-MM-DDTHH:MM:SSZ``."""
 
 

@@ -15,11 +15,11 @@ POSSIBLE = "h, D, W-MON to W-SUN, MS, QS or QS-FEB, YS or YS-JUL, multiples such
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 PATTERN = (
-    r"^\d{0,4}(h|[Dd]|[Ww](-(MON|TUE|WED|THU|FRI|SAT|SUN))?|ME?|MS|(Q|QS|QE|Y|YS|YE|A|AS)"
+    r"^([1-9][0-9]{0,3})?(h|[Dd]|[Ww](-(MON|TUE|WED|THU|FRI|SAT|SUN))?|ME?|MS|(Q|QS|QE|Y|YS|YE|A|AS)"
     r"(-(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC))?)$|^dekad$"
 )
 """What a frequency looks like, for schemas; `parse_frequency` decides, and says why not."""
-_PATTERN = re.compile(r"(?P<sign>[+-]?)(?P<count>\d*)(?P<alias>[A-Za-z]+)(?:-(?P<anchor>[A-Za-z]{3}))?")
+_PATTERN = re.compile(r"(?P<sign>[+-]?)(?P<count>[0-9]*)(?P<alias>[A-Za-z]+)(?:-(?P<anchor>[A-Za-z]{3}))?")
 
 
 class Unit(StrEnum):

@@ -1,0 +1,111 @@
+"""Process descriptions, and the validation that every way into the system shares."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+import pytest
+from climatejobs.errors import InvalidInput, NoSuchProcess
+from climatejobs.names import MAX_INPUTS_BYTES
+from climatejobs.processes import PROCESSES, Process, find_process
+from pydantic import JsonValue
+
+RESAMPLE: dict[str, JsonValue] = {
+    "source_dataset_id": "era5-land-hourly",
+    "frequency": "1D",
+    "method": "mean",
+    "start": "2025-02-01",
+}
+REFUSED_BY_THE_STANDARD = {"$ref", "$defs", "const", "examples", "prefixItems", "anyOf"}
+
+
+def refusal(process_id: str, inputs: Mapping[str, JsonValue]) -> InvalidInput:
+    with pytest.raises(InvalidInput) as caught:
+        find_process(process_id).validate_inputs(inputs)
+    return caught.value
+
+
+def test_unknown_process_names_those_there_are() -> None:
+    with pytest.raises(NoSuchProcess) as caught:
+        find_process("resampel")
+    assert "resample" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("process", PROCESSES.values(), ids=lambda process: process.id)
+def test_examples_are_valid(process: Process) -> None:
+    assert process.examples
+    for example in process.examples:
+        process.validate_inputs(example)
+
+
+@pytest.mark.parametrize("process", PROCESSES.values(), ids=lambda process: process.id)
+def test_description_keeps_to_what_the_standard_s_schema_takes(process: Process) -> None:
+    description = process.describe()
+    assert list(cast(dict[str, JsonValue], description["inputs"])) == list(process.inputs.model_fields)
+    for key, value in members(description):
+        assert key not in REFUSED_BY_THE_STANDARD
+        assert value is not None
+        if key in ("exclusiveMinimum", "exclusiveMaximum"):
+            assert isinstance(value, bool)
+
+
+def test_first_input_of_echo_is_a_required_plain_string() -> None:
+    inputs = cast(dict[str, dict[str, JsonValue]], find_process("echo").describe()["inputs"])
+    name, message = next(iter(inputs.items()))
+    assert (name, message["minOccurs"]) == ("message", 1)
+    assert cast(dict[str, JsonValue], message["schema"])["type"] == "string"
+
+
+def test_every_fault_is_named_with_its_place() -> None:
+    error = refusal("resample", {"source_dataset_id": "../etc", "method": "average", "start": "soon", "x/y": 1})
+    assert {fault.pointer for fault in error.faults} == {
+        "/inputs/source_dataset_id",
+        "/inputs/frequency",
+        "/inputs/method",
+        "/inputs/start",
+        "/inputs/x~1y",
+    }
+
+
+def test_unknown_inputs_are_refused() -> None:
+    error = refusal("resample", {**RESAMPLE, "methode": "mean"})
+    assert "/inputs/methode: resample has no such input" in error.detail
+
+
+def test_end_before_start_is_refused() -> None:
+    assert "before start" in refusal("resample", {**RESAMPLE, "end": "2025-01-31"}).detail
+
+
+@pytest.mark.parametrize("value", ["true", 1, None])
+def test_values_are_not_converted(value: JsonValue) -> None:
+    assert refusal("resample", {**RESAMPLE, "overwrite": value}).faults[0].pointer == "/inputs/overwrite"
+
+
+def test_inputs_have_a_size_limit() -> None:
+    error = refusal("echo", {"message": "x" * MAX_INPUTS_BYTES})
+    assert str(MAX_INPUTS_BYTES) in error.detail
+
+
+def test_a_document_of_another_media_type_is_refused() -> None:
+    assert refusal("echo", {"message": "m", "document": {"value": "<a/>", "mediaType": "text/html"}}).faults
+
+
+def test_outputs_are_checked() -> None:
+    with pytest.raises(ValueError, match="dataset"):
+        find_process("resample").validate_outputs({"data": {}})
+
+
+def members(value: JsonValue) -> Iterator[tuple[str, JsonValue]]:
+    """Every member of every object in a JSON value."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield key, member
+            yield from members(member)
+    elif isinstance(value, list):
+        for item in value:
+            yield from members(item)
+
+
+def test_descriptions_are_json() -> None:
+    for process in PROCESSES.values():
+        assert json.loads(json.dumps(process.describe())) == process.describe()
