@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from climatejobs.errors import InvalidInput
-from climatejobs.times import Moment, parse_moment
+from climatejobs.times import PATTERN, Moment, parse_moment
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -44,6 +44,6 @@ def test_offsets_are_converted(local: datetime, minutes: int) -> None:
 
 @given(st.from_regex(PATTERN, fullmatch=True))
 def test_what_fits_the_schema_is_read_unless_an_offset_meets_a_day_that_is_not(text: str) -> None:
-    if "+" in text or text.count("-") > 2 or text.startswith("0000"):
+    if "+" in text or text.count("-") > 2:
         return
     assert str(parse_moment(text)).startswith(text[:10])
