@@ -39,6 +39,10 @@ images: venv ## Build the images
 crd: venv ## Write the chart's CustomResourceDefinition from the model
 	@$(PYTHON) tools/crd.py
 
+.PHONY: reference
+reference: venv ## Write docs/reference from the code
+	@$(PYTHON) tools/reference.py
+
 .PHONY: lock
 lock: venv ## Write the hashed requirement files from pyproject.toml
 	@tools/lock

@@ -1,16 +1,12 @@
 """The generated CustomResourceDefinition. What the API server makes of it is tested in integration."""
 
-import runpy
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import cast
 
 import kubernetes_validate
 from climatejobs.crd import MUTABLE_SPEC_FIELDS, custom_resource_definition
 from climatejobs.model import ClimateJobSpec
 from pydantic import JsonValue
-
-ROOT = Path(__file__).parents[3]
 
 type Schema = dict[str, JsonValue]
 
@@ -60,10 +56,3 @@ def test_no_form_is_used_that_structural_schemas_lack() -> None:
                 yield from keys(item)
 
     assert not {"$ref", "$defs", "const", "propertyNames", "title"} & set(keys(schema_of("spec")))
-
-
-def test_the_chart_s_templates_are_up_to_date() -> None:
-    generator = runpy.run_path(str(ROOT / "tools" / "crd.py"))
-    renderers = cast(dict[str, Callable[[], str]], generator["TEMPLATE_FILES"])
-    for name, render in renderers.items():
-        assert (ROOT / "charts/climatejobs/templates" / name).read_text() == render(), f"run `make crd` for {name}"

@@ -1,0 +1,101 @@
+"""climatejobs installed from its chart and images into a real cluster, in a namespace that enforces `restricted`."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from climatejobs_demo.cluster import Cluster, CommandFailed
+from climatejobs_demo.installation import Images, Installation, build_images
+
+from tests.cluster_objects import ClimateJobs, ClusterObjects, wait_until
+
+CLUSTER = "tests"
+NAMESPACE = "e2e"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The cluster `tests`: the one that is up already, else one for this session."""
+    cluster = Cluster(CLUSTER)
+    try:
+        cluster.ask("status")
+    except CommandFailed:
+        try:
+            cluster.ask("up")
+            yield cluster
+        finally:
+            cluster.ask("down")
+    else:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def images(cluster: Cluster) -> Images:
+    images = build_images()
+    cluster.ask("load", *images.archives)
+    return images
+
+
+@pytest.fixture(scope="session")
+def installation(cluster: Cluster, images: Images) -> Installation:
+    installation = Installation(cluster, NAMESPACE)
+    installation.install(images)
+    return installation
+
+
+@pytest.fixture(scope="session")
+def objects(installation: Installation) -> ClusterObjects:
+    return ClusterObjects(Path(installation.cluster.ask("kubeconfig")))
+
+
+@pytest.fixture(scope="session")
+def climate_jobs(objects: ClusterObjects) -> ClimateJobs:
+    return ClimateJobs(objects, NAMESPACE)
+
+
+@pytest.fixture(scope="session")
+def api(installation: Installation) -> Iterator[httpx.Client]:
+    """The REST API, reached through a port of this host's loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = int(probe.getsockname()[1])
+    address = installation.forward(port)
+    with httpx.Client(base_url=address, timeout=60) as client:
+        wait_until(lambda: _answers(client), f"{address}/readyz to answer")
+        yield client
+    installation.cluster.ask("forward", "--stop", "--port", str(port))
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def synthetic_dataset(installation: Installation, images: Images) -> str:
+    """Id of the synthetic hourly data set, brought in once."""
+    installation.bring_in(images, None, dataset_id="synthetic-hourly", variable=None)
+    return "synthetic-hourly"
+
+
+@pytest.fixture(scope="session")
+def era5_land_file() -> Path:
+    """The real hourly ERA5-Land file; tests that need it are skipped where it is not."""
+    folder = os.environ.get("CLIMATEJOBS_TEST_DATA")
+    if not folder:
+        pytest.skip("CLIMATEJOBS_TEST_DATA does not name a folder with real ERA5-Land files")
+    file = Path(folder) / "era5-land-hourly-temp-precip-feb-2025-sierra-leone.nc"
+    if not file.is_file():
+        pytest.skip(f"{file} is not there")
+    return file
+
+
+@pytest.fixture(scope="session")
+def era5_land_dataset(installation: Installation, images: Images, era5_land_file: Path) -> str:
+    """Id of the real data set, imported once through a pod."""
+    installation.bring_in(images, era5_land_file, dataset_id="era5-land-hourly", variable="t2m")
+    return "era5-land-hourly"
