@@ -55,7 +55,7 @@ def install_crd(objects: ClusterObjects) -> None:
         found = objects.find(
             "CustomResourceDefinition", f"{names.PLURAL}.{names.GROUP}", version="apiextensions.k8s.io/v1"
         )
-        conditions: list[Manifest] = (found or {}).get("status", {}).get("conditions", [])
+        conditions: list[Manifest] = (found or {}).get("status", {}).get("conditions") or []
         return any(condition["type"] == "Established" and condition["status"] == "True" for condition in conditions)
 
     wait_until(established, "the CustomResourceDefinition to be established", 30)
