@@ -53,6 +53,14 @@ class ClusterObjects:
             content_type="application/merge-patch+json",
         )
 
+    def patch_status(self, kind: str, name: str, namespace: str, body: Manifest, *, version: str = "v1") -> Manifest:
+        resource = self._resource(version, kind)
+        return self._answer(
+            lambda: resource.status.patch(
+                name=name, namespace=namespace, body=body, content_type="application/merge-patch+json"
+            )
+        )
+
     def find(self, kind: str, name: str, namespace: str | None = None, *, version: str = "v1") -> Manifest | None:
         try:
             return self._resource(version, kind).get(name=name, namespace=namespace).to_dict()

@@ -1,0 +1,137 @@
+"""The application: routes, and the one place where errors become answers."""
+
+import logging
+import secrets
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import uuid4
+
+from climatejobs.errors import TYPE_PREFIX, ClimateJobsError
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import ExceptionHandler
+
+from climatejobs_api.context import Context, get_links
+from climatejobs_api.exchange import Exchange
+from climatejobs_api.problems import MEDIA_TYPE, PROBLEM_SCHEMA, Problem, answer, from_error, from_store_error
+from climatejobs_api.routers import datasets, health, jobs, landing, processes
+from climatejobs_api.settings import Settings
+from climatejobs_api.store import JobStore, StoreError
+from climatejobs_api.version import VERSION
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+DESCRIPTION = "Climate computations as jobs on Kubernetes, asked for over OGC API - Processes."
+_log = logging.getLogger(__name__)
+
+
+def create_app(
+    settings: Settings,
+    store: JobStore,
+    *,
+    follow: Callable[[], AbstractAsyncContextManager[None]] | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    choose: Callable[[str], str] = secrets.choice,
+    new_request_id: Callable[[], str] = lambda: uuid4().hex,
+) -> FastAPI:
+    """Build the application; `follow` is entered for as long as it serves."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        if follow is None:
+            yield
+        else:
+            async with follow():
+                yield
+
+    app = FastAPI(
+        title="climatejobs",
+        description=DESCRIPTION,
+        version=VERSION,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        responses=cast(
+            dict[int | str, dict[str, Any]],
+            {
+                code: {"description": words, "content": {MEDIA_TYPE: {"schema": PROBLEM_SCHEMA}}}
+                for code, words in (("4XX", "The request is at fault."), ("5XX", "The server or the job is at fault."))
+            },
+        ),
+    )
+    app.state.context = Context(settings=settings, store=store, now=now, choose=choose)
+    for router in (landing.router, processes.router, jobs.router, datasets.router, health.router):
+        app.include_router(router)
+    for kind, translate in _TRANSLATIONS:
+        app.add_exception_handler(kind, _handler(settings, translate))
+    app.add_middleware(Exchange, new_id=new_request_id, root_path=settings.root_path)
+    return app
+
+
+def _handler(settings: Settings, translate: Callable[[Request, Any], Problem]) -> ExceptionHandler:
+    async def handle(request: Request, error: Exception) -> Response:
+        problem = translate(request, error)
+        if problem.status >= 500:
+            _log.error("answered %s: %s", problem.status, problem.detail)
+        links = await get_links(request)
+        # To the letter of the standard, an exception of an execution is plain JSON.
+        plain = settings.strict and problem.status == 400
+        media_type = "application/json" if plain else MEDIA_TYPE
+        path = request.url.path.removeprefix(settings.root_path)
+        return answer(problem, instance=f"{links.base}{path}", media_type=media_type)
+
+    return handle
+
+
+def _from_http(request: Request, error: HTTPException) -> Problem:
+    if error.status_code == 405:
+        allowed = ", ".join(allowed_methods(request))
+        return Problem(
+            405,
+            detail=f"{request.url.path} does not take {request.method}; it takes {allowed}",
+            headers={"Allow": allowed},
+        )
+    if error.status_code == 404:
+        return Problem(404, detail=f"there is nothing at {request.url.path}", hint="GET / links to what there is.")
+    return Problem(error.status_code, detail=str(error.detail), headers=error.headers)
+
+
+def _from_validation(_request: Request, error: RequestValidationError) -> Problem:
+    faults = [
+        {"parameter": str(fault["loc"][-1]), "detail": str(fault["msg"])}
+        for fault in cast(Sequence[dict[str, Any]], error.errors())
+    ]
+    return Problem(
+        400,
+        type=f"{TYPE_PREFIX}invalid-parameter",
+        title="Invalid parameter",
+        detail="; ".join(f"{fault['parameter']}: {fault['detail']}" for fault in faults),
+        errors=faults,
+    )
+
+
+def allowed_methods(request: Request) -> list[str]:
+    """Every method that the path of the request takes, whichever route answers it."""
+    routes = cast(FastAPI, request.app).routes
+    found = {
+        method
+        for method in METHODS
+        for route in routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }
+    return [method for method in METHODS if method in found or (method == "HEAD" and "GET" in found)]
+
+
+_TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Request, Any], Problem]], ...] = (
+    (Problem, lambda _request, error: error),
+    (ClimateJobsError, lambda _request, error: from_error(error)),
+    (StoreError, lambda _request, error: from_store_error(error)),
+    (HTTPException, _from_http),
+    (RequestValidationError, _from_validation),
+)

@@ -1,0 +1,125 @@
+"""The job store over a cluster: writes go to the API server, reads come from the copy that an informer keeps."""
+
+import asyncio
+import logging
+import random
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+from climatejobs import names
+from climatejobs.model import ClimateJob
+from pydantic import JsonValue
+
+from climatejobs_api.cluster.cache import JobCache
+from climatejobs_api.cluster.client import ClusterClient
+from climatejobs_api.cluster.informer import Informer
+from climatejobs_api.cluster.records import Record, decode_record
+from climatejobs_api.store import Position, StoreAway, Submission, UnreadableJob
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,251}[a-z0-9])?")
+_log = logging.getLogger(__name__)
+
+
+class ClusterJobs:
+    """All ClimateJobs of one namespace."""
+
+    def __init__(self, client: ClusterClient) -> None:
+        self._client = client
+        self._cache = JobCache()
+        self._informer = Informer(client, self._cache, jitter=random.random)
+        self._following: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def follow(self) -> AsyncGenerator[None]:
+        """Keep the copy up to date for as long as the block lasts."""
+        self._following = asyncio.create_task(self._informer.run(), name="informer")
+        self._following.add_done_callback(_report_defect)
+        try:
+            yield
+        finally:
+            self._following.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._following
+            await self._client.close()
+
+    @property
+    def alive(self) -> bool:
+        return self._following is not None and not self._following.done()
+
+    @property
+    def synced(self) -> bool:
+        return self._informer.synced.is_set()
+
+    def newest(self, limit: int, *, before: Position | None = None) -> list[ClimateJob]:
+        self._require_synced()
+        jobs: list[ClimateJob] = []
+        for record in self._cache.newest_first(before=before):
+            if len(jobs) == limit:
+                break
+            try:
+                jobs.append(record.read())
+            except UnreadableJob as error:
+                # One record that somebody has bent must not take the list from everyone.
+                _log.warning("left out of a list: %s", error, exc_info=error.__cause__)
+        return jobs
+
+    async def find(self, name: str) -> ClimateJob | None:
+        self._require_synced()
+        record = self._cache.find(name)
+        if record is None and _NAME.fullmatch(name):
+            # Another replica may have made it a moment ago: nobody is told 404 after a 202.
+            content = await self._client.get(name)
+            if content is not None:
+                record = self._take(content)
+        return record.read() if record else None
+
+    async def submit(self, submission: Submission) -> ClimateJob:
+        return self._take(await self._client.create(build_manifest(submission))).read()
+
+    async def cancel(self, job: ClimateJob) -> ClimateJob:
+        return self._take(await self._client.patch(job.metadata.name, {"spec": {"cancel": True}})).read()
+
+    async def remove(self, job: ClimateJob) -> None:
+        await self._client.delete(job.metadata.name, job.metadata.uid)
+        self._cache.remove(job.metadata.name, job.metadata.uid)
+
+    async def wait_for_end(self, job: ClimateJob, seconds: float) -> ClimateJob | None:
+        await self._cache.wait_for_end(job.metadata.name, seconds)
+        record = self._cache.find(job.metadata.name)
+        return record.read() if record and record.ended and record.uid == job.metadata.uid else None
+
+    def stop_waiting(self) -> None:
+        self._cache.stop_waiting()
+
+    def _take(self, content: bytes) -> Record:
+        """Keep what a call has brought, so that every later read sees it."""
+        record = decode_record(content)
+        self._cache.put_own(record)
+        return self._cache.find(record.name) or record
+
+    def _require_synced(self) -> None:
+        if not self.synced:
+            raise StoreAway("the jobs have not been read from the cluster yet", retry_after=1)
+
+
+def build_manifest(submission: Submission) -> dict[str, JsonValue]:
+    """The ClimateJob that a submission asks for."""
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {
+            "name": submission.name,
+            "labels": {names.LABEL_PROCESS: submission.spec.process},
+            "annotations": {
+                names.ANNOTATION_SUBMITTED_AT: submission.submitted_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+                names.ANNOTATION_REQUEST_ID: submission.request_id,
+            },
+        },
+        "spec": {**submission.spec.to_manifest(), "inputs": dict(submission.inputs)},
+    }
+
+
+def _report_defect(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.critical("jobs are no longer followed; /livez fails from now on", exc_info=task.exception())

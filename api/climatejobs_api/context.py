@@ -1,0 +1,58 @@
+"""What every route can ask for: settings, the store, the clock, chance, and the links of its request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, cast
+
+from fastapi import Depends, Query, Request
+
+from climatejobs_api.links import Arrival, Links, find_base
+from climatejobs_api.pagination import MAX_LIMIT
+from climatejobs_api.settings import Settings
+from climatejobs_api.store import JobStore
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the application was made with."""
+
+    settings: Settings
+    store: JobStore
+    now: Callable[[], datetime]
+    """The time in UTC."""
+    choose: Callable[[str], str]
+    """Picks one character of a text at random."""
+
+
+async def get_context(request: Request) -> Context:
+    """The context of the application that answers."""
+    return cast(Context, request.app.state.context)
+
+
+async def get_links(request: Request) -> Links:
+    """Links as the sender of this request can follow them."""
+    context = await get_context(request)
+    server = cast(tuple[str, int | None] | None, request.scope.get("server")) or ("localhost", None)
+    host = f"[{server[0]}]" if ":" in server[0] else server[0]
+    arrival = Arrival(
+        scheme=request.url.scheme,
+        client=request.client.host if request.client else None,
+        server=f"{host}:{server[1]}" if server[1] else host,
+        headers=request.headers,
+    )
+    settings = context.settings
+    return Links(
+        find_base(
+            arrival,
+            public_url=settings.public_url,
+            trusted_proxies=settings.trusted_proxies,
+            root_path=settings.root_path,
+        )
+    )
+
+
+Current = Annotated[Context, Depends(get_context)]
+RequestLinks = Annotated[Links, Depends(get_links)]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The most items that a page may hold.")]
+Cursor = Annotated[str | None, Query(max_length=512, description="Where the page begins: from a `next` link.")]

@@ -1,0 +1,26 @@
+"""Base of the JSON documents that are answered: camelCase, and without members that are not set."""
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from starlette.responses import Response
+
+
+class Document(BaseModel):
+    """A JSON document."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class Link(Document):
+    """A link of the kind that all OGC API standards share."""
+
+    href: str
+    rel: str
+    type: str | None = None
+    title: str | None = None
+
+
+def respond(document: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """The response that carries a document."""
+    body = document.model_dump_json(by_alias=True, exclude_none=True)
+    return Response(body, status_code=status, headers=headers, media_type="application/json")

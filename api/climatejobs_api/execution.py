@@ -1,0 +1,155 @@
+"""From the body of an execute request to the spec of a job. Pure: nothing is read or made here.
+
+What a process takes is checked by core alone; this module knows the frame around it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from climatejobs.errors import Fault, InvalidInput
+from climatejobs.model import ClimateJobSpec, KubernetesModel, Output, Resources, Subscriber
+from climatejobs.names import MAX_NAME_LENGTH
+from climatejobs.processes import Process
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic.alias_generators import to_camel
+
+from climatejobs_api.settings import Settings, exceeds
+
+FRAME = frozenset({"inputs", "outputs", "response", "subscriber", "job"})
+"""Members of a body that are not inputs where the inputs stand beside them."""
+RANDOM_CHARACTERS = 10
+ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+"""Letters and digits that make no words and are not mistaken for each other."""
+
+
+class JobOptions(BaseModel):
+    """How the job is to be run; the installation sets the maxima."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, title="JobOptions"
+    )
+
+    max_attempts: int | None = Field(
+        default=None, ge=1, strict=True, description="How often the computation is tried at most."
+    )
+    timeout_seconds: int | None = Field(
+        default=None, ge=1, strict=True, description="Wall time for all attempts together."
+    )
+    priority: int | None = Field(
+        default=None, ge=-1000000, strict=True, description="Higher starts earlier among waiting jobs."
+    )
+    parallelism: int | None = Field(default=None, ge=1, strict=True, description="How many pods share the computation.")
+    resources: Resources | None = Field(default=None, description="CPU and memory that one pod may use.")
+    ttl_seconds_after_finished: int | None = Field(
+        default=None, ge=0, strict=True, description="Seconds after the end until the job's record is deleted."
+    )
+
+
+class ExecuteRequest(KubernetesModel):
+    """The body of an execute request."""
+
+    inputs: dict[str, JsonValue] = Field(description="The inputs of the process, by name.")
+    outputs: dict[str, Output] | None = Field(
+        default=None, description="The outputs wanted, by name; all of them where this is absent or empty."
+    )
+    response: Literal["raw", "document"] | None = Field(
+        default=None, description="Whether to answer with a bare value (raw) or with one JSON document."
+    )
+    subscriber: Subscriber | None = Field(default=None, description="Addresses that are told of the job's progress.")
+    job: JobOptions = Field(default_factory=JobOptions, description="How the job is to be run.")
+
+
+def read_request(process: Process, body: Mapping[str, JsonValue], settings: Settings) -> ExecuteRequest:
+    """Check a body against the frame, the process and the installation's maxima.
+
+    Raises `InvalidInput` whose pointers lead into the body as it was sent.
+    """
+    flat = "inputs" not in body
+    framed: Mapping[str, JsonValue] = body
+    if flat:
+        framed = {
+            "inputs": {name: value for name, value in body.items() if name not in FRAME},
+            **{name: value for name, value in body.items() if name in FRAME},
+        }
+    try:
+        request = ExecuteRequest.model_validate(framed)
+    except ValidationError as error:
+        raise InvalidInput.of([_fault(details["loc"], details["msg"]) for details in error.errors()]) from None
+    faults = [*_unknown_outputs(process, request), *_beyond_maxima(request.job, settings)]
+    if faults:
+        raise InvalidInput.of(faults)
+    try:
+        process.validate_inputs(request.inputs)
+    except InvalidInput as error:
+        if not flat or not error.faults:
+            raise
+        moved = [Fault(fault.pointer.removeprefix("/inputs"), fault.detail) for fault in error.faults]
+        raise InvalidInput.of(moved, hint=error.hint) from None
+    return request
+
+
+def build_spec(process: Process, request: ExecuteRequest, settings: Settings) -> ClimateJobSpec:
+    """The spec of the job that a checked request asks for."""
+    options = request.job.model_dump(exclude_none=True)
+    fields = ClimateJobSpec.model_fields
+    options.setdefault("max_attempts", min(fields["max_attempts"].default, settings.max_attempts))
+    options.setdefault("timeout_seconds", min(fields["timeout_seconds"].default, settings.max_timeout_seconds))
+    return ClimateJobSpec(
+        process=process.id,
+        inputs=request.inputs,
+        outputs=request.outputs or None,
+        response=request.response,
+        subscriber=request.subscriber,
+        **options,
+    )
+
+
+def make_name(process_id: str, choose: Callable[[str], str]) -> str:
+    """Name of a new job: the process and ten characters from `choose`, which picks one of a text."""
+    stem = process_id.replace("_", "-").strip("-")[: MAX_NAME_LENGTH - RANDOM_CHARACTERS - 1].rstrip("-")
+    return f"{stem}-{''.join(choose(ALPHABET) for _ in range(RANDOM_CHARACTERS))}"
+
+
+def _unknown_outputs(process: Process, request: ExecuteRequest) -> list[Fault]:
+    known = process.outputs.model_fields
+    faults: list[Fault] = []
+    for name, wanted in (request.outputs or {}).items():
+        if name not in known:
+            pointer = f"/outputs/{_escape(name)}"
+            faults.append(Fault(pointer, f"{process.id} has no such output; it has {', '.join(known)}"))
+        elif wanted.transmission_mode and wanted.transmission_mode not in process.output_transmission:
+            modes = " or ".join(process.output_transmission)
+            faults.append(Fault(f"/outputs/{_escape(name)}/transmissionMode", f"only {modes} is possible"))
+    return faults
+
+
+def _beyond_maxima(options: JobOptions, settings: Settings) -> list[Fault]:
+    numbers = (
+        ("maxAttempts", options.max_attempts, settings.max_attempts),
+        ("timeoutSeconds", options.timeout_seconds, settings.max_timeout_seconds),
+        ("priority", options.priority, settings.max_priority),
+        ("parallelism", options.parallelism, settings.max_parallelism),
+        ("ttlSecondsAfterFinished", options.ttl_seconds_after_finished, settings.max_ttl_seconds),
+    )
+    faults = [
+        Fault(f"/job/{name}", f"{value} is more than this installation allows; at most {bound}")
+        for name, value, bound in numbers
+        if value is not None and value > bound
+    ]
+    wanted = options.resources or Resources()
+    quantities = (("cpu", wanted.cpu, settings.max_cpu), ("memory", wanted.memory, settings.max_memory))
+    faults += [
+        Fault(f"/job/resources/{name}", f"{value} is more than this installation allows; at most {bound}")
+        for name, value, bound in quantities
+        if exceeds(value, bound)
+    ]
+    return faults
+
+
+def _fault(location: tuple[int | str, ...], message: str) -> Fault:
+    pointer = "".join(f"/{_escape(str(part))}" for part in location)
+    return Fault(pointer, message[:1].lower() + message[1:])
+
+
+def _escape(member: str) -> str:
+    return member.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,77 @@
+"""The program: settings from the environment, the cluster, and a server that stops within about a second."""
+
+import asyncio
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import uvicorn
+import uvloop
+from pydantic import ValidationError
+
+from climatejobs_api import logs
+from climatejobs_api.app import create_app
+from climatejobs_api.cluster.client import ClusterClient
+from climatejobs_api.cluster.jobs import ClusterJobs
+from climatejobs_api.settings import PREFIX, Settings
+from climatejobs_api.store import NoStore
+
+GRACE_SECONDS = 1
+
+
+class Server(uvicorn.Server):
+    """A server that ends all waiting when it is told to stop, so that waiting clients still get an answer."""
+
+    def __init__(self, config: uvicorn.Config, jobs: ClusterJobs) -> None:
+        super().__init__(config)
+        self._jobs = jobs
+        self._loop = asyncio.get_running_loop()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._loop.call_soon_threadsafe(self._jobs.stop_waiting)
+        super().handle_exit(sig, frame)
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until told to stop."""
+    jobs = ClusterJobs(await ClusterClient.connect(settings.namespace))
+    app = create_app(settings, jobs, follow=jobs.follow)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    await Server(config, jobs).serve()
+
+
+def main() -> None:
+    """Entry point of `climatejobs-api`."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            name = "".join(str(part) for part in details["loc"][:1])
+            variable = name if name.isupper() else PREFIX + name.upper()
+            print(f"climatejobs-api: {variable}: {details['msg']}", file=sys.stderr)  # noqa: T201  # no log yet
+        sys.exit(78)
+    # The server raises the signal again once it has stopped; being told to stop is not a failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _exit)
+    logs.configure(settings.log_level, settings.log_format)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(serve(settings))
+        except NoStore as error:
+            print(f"climatejobs-api: {error}", file=sys.stderr)  # noqa: T201  # for whoever started it by hand
+            sys.exit(78)
+
+
+def _exit(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(0)

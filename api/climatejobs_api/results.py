@@ -1,0 +1,223 @@
+"""The results of a job: which outputs, in which form, and what is answered where there are none.
+
+One output that is wanted bare (`raw`, the standard's default) is answered as itself; everything else as one JSON
+document with a member per output.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from anyio import to_thread
+from climatejobs.datasets import DatasetOutput, StoredValue, value_path
+from climatejobs.errors import (
+    TYPE_PREFIX,
+    DataError,
+    InvalidInput,
+    NoData,
+    NoSuchDataset,
+    NoSuchProcess,
+    TooLarge,
+    UserError,
+)
+from climatejobs.model import ClimateJob
+from climatejobs.processes import PROCESSES
+from pydantic import JsonValue, ValidationError
+from starlette.responses import Response
+
+from climatejobs_api.files import read_below
+from climatejobs_api.links import JSON, ZARR, Links
+from climatejobs_api.problems import EXCEPTIONS, Problem, no_such_job
+from climatejobs_api.statusinfo import status_code
+
+_AT_FAULT = frozenset(
+    TYPE_PREFIX + kind.slug for kind in (UserError, InvalidInput, NoSuchProcess, NoSuchDataset, NoData, TooLarge)
+)
+"""Types of errors that the request is to blame for, and not the installation."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One output that was asked for."""
+
+    name: str
+    value: JsonValue
+    by_reference: bool
+
+
+def check_results(job: ClimateJob) -> None:
+    """Raise the `Problem` that is answered in place of results that a job does not have."""
+    code = status_code(job)
+    if code == "successful":
+        return
+    if code == "failed":
+        raise _failure(job)
+    if code == "dismissed":
+        raise Problem(
+            404,
+            type=no_such_job(job.metadata.name).type,
+            title="No results",
+            detail=f"job {job.metadata.name} was dismissed, so it has no results",
+            hint="Submit it again.",
+        )
+    raise Problem(
+        404,
+        type=f"{EXCEPTIONS}result-not-ready",
+        title="Result not ready",
+        detail=f"job {job.metadata.name} is {code}; it has no results yet",
+        hint=f"Ask for /jobs/{job.metadata.name} until its status is successful.",
+    )
+
+
+async def answer_results(
+    job: ClimateJob, links: Links, data: Path, *, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer with the results of a job that has succeeded, as its request asked for them."""
+    wanted = _wanted(job)
+    if job.spec.response != "document" and len(job.spec.outputs or _declared(job)) == 1 and wanted:
+        return await _answer_bare(job, wanted[0], links, data, headers or {})
+    document = {each.name: await _member(job, each, links, data) for each in wanted}
+    return _json(document, headers or {})
+
+
+async def answer_output(job: ClimateJob, name: str, links: Links, data: Path) -> Response:
+    """Answer with one output by value; raises `Problem` where there is none of that name."""
+    results = job.status.results or {}
+    if name not in results:
+        raise Problem(
+            404,
+            type=f"{EXCEPTIONS}no-such-output",
+            title="No such output",
+            detail=f"job {job.metadata.name} has no output {name!r}",
+            hint=f"It has {', '.join(results) or 'none'}.",
+        )
+    return await _answer_bare(job, Wanted(name, results[name], by_reference=False), links, data, {})
+
+
+def _failure(job: ClimateJob) -> Problem:
+    error = job.status.error
+    if error is None:
+        return Problem(
+            500,
+            type=f"{TYPE_PREFIX}failed",
+            title="The job failed",
+            detail=job.status.message or f"job {job.metadata.name} failed without saying why",
+        )
+    return Problem(
+        400 if error.type in _AT_FAULT else 500,
+        type=error.type,
+        title=error.title,
+        detail=error.detail,
+        hint=error.hint,
+    )
+
+
+def _declared(job: ClimateJob) -> list[str]:
+    process = PROCESSES.get(job.spec.process)
+    return list(process.outputs.model_fields) if process else sorted(job.status.results or {})
+
+
+def _wanted(job: ClimateJob) -> list[Wanted]:
+    """Outputs asked for that have a value, in declared order: the cluster does not keep the order of members."""
+    results = job.status.results or {}
+    asked = job.spec.outputs
+    return [
+        Wanted(name, results[name], by_reference=bool(asked) and asked[name].transmission_mode == "reference")
+        for name in _declared(job)
+        if name in results and (not asked or name in asked)
+    ]
+
+
+def _as_dataset(value: JsonValue) -> DatasetOutput | None:
+    try:
+        return DatasetOutput.model_validate(value)
+    except ValidationError:
+        return None
+
+
+def _as_stored(value: JsonValue) -> StoredValue | None:
+    if not isinstance(value, dict) or value.get("kind") != "stored-value":
+        return None
+    try:
+        return StoredValue.model_validate(value)
+    except ValidationError:
+        return None
+
+
+def _reference(job: ClimateJob, wanted: Wanted, links: Links) -> dict[str, JsonValue]:
+    dataset = _as_dataset(wanted.value)
+    if dataset is not None:
+        href, media_type = links.version_zarr(dataset.id, dataset.version), ZARR
+    else:
+        stored = _as_stored(wanted.value)
+        href, media_type = links.output(job.metadata.name, wanted.name), stored.media_type if stored else JSON
+    return {"href": href, "rel": "item", "type": media_type, "title": wanted.name}
+
+
+async def _member(job: ClimateJob, wanted: Wanted, links: Links, data: Path) -> JsonValue:
+    """An output as a member of a document: a plain value, a qualified value, or a link."""
+    if wanted.by_reference:
+        return _reference(job, wanted, links)
+    value = _inline(wanted.value, links)
+    stored = _as_stored(wanted.value)
+    if stored is not None:
+        content = await to_thread.run_sync(_read_stored, job, wanted.name, stored, data)
+        value = cast(JsonValue, json.loads(content)) if stored.media_type == JSON else content.decode()
+    if isinstance(value, dict) and not value.keys() & {"value", "href", "bbox"}:
+        return {"value": value}
+    return value
+
+
+async def _answer_bare(
+    job: ClimateJob, wanted: Wanted, links: Links, data: Path, headers: Mapping[str, str]
+) -> Response:
+    if wanted.by_reference:
+        link = _reference(job, wanted, links)
+        response = Response(status_code=204, headers=dict(headers))
+        response.headers.append("Link", f'<{link["href"]}>; rel="item"; type="{link["type"]}"; title="{wanted.name}"')
+        return response
+    stored = _as_stored(wanted.value)
+    if stored is not None:
+        content = await to_thread.run_sync(_read_stored, job, wanted.name, stored, data)
+        return Response(content, headers=dict(headers), media_type=stored.media_type)
+    value = _inline(wanted.value, links)
+    if isinstance(value, str):
+        return Response(value, headers=dict(headers), media_type="text/plain")
+    if isinstance(value, dict) and value.keys() == {"value", "mediaType"} and isinstance(value["value"], str):
+        return Response(value["value"], headers=dict(headers), media_type=str(value["mediaType"]))
+    return _json(value, headers)
+
+
+def _inline(value: JsonValue, links: Links) -> JsonValue:
+    """The value, where it is a data set with the addresses at which it is found."""
+    dataset = _as_dataset(value)
+    if dataset is None or not isinstance(value, dict):
+        return value
+    found = links.of_dataset(dataset.id, dataset.version)
+    return {
+        **value,
+        "href": links.version_zarr(dataset.id, dataset.version),
+        "type": ZARR,
+        "links": [link.model_dump(exclude_none=True) for link in found],
+    }
+
+
+def _read_stored(job: ClimateJob, name: str, stored: StoredValue, data: Path) -> bytes:
+    path = value_path(job.metadata.uid, name)
+    try:
+        content = read_below(data, path)
+    except FileNotFoundError:
+        raise DataError(
+            f"the output {name!r} of job {job.metadata.name} is no longer in the data root ({path})",
+            hint="Submit the job again.",
+        ) from None
+    if len(content) != stored.size:
+        raise DataError(f"the output {name!r} has {len(content)} bytes, not {stored.size}", hint="Submit it again.")
+    return content
+
+
+def _json(value: JsonValue, headers: Mapping[str, str]) -> Response:
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Response(body.encode(), headers=dict(headers), media_type=JSON)

@@ -1,0 +1,72 @@
+"""What the API can be told from outside: environment variables, read once at the start."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from climatejobs.model import Quantity
+from climatejobs.quantities import parse_quantity
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "CLIMATEJOBS_API_"
+
+type Network = IPv4Network | IPv6Network
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _readable_quantity(text: str) -> str:
+    parse_quantity(text)
+    return text
+
+
+Networks = Annotated[Sequence[Network], NoDecode, BeforeValidator(_split)]
+Bound = Annotated[Quantity, AfterValidator(_readable_quantity)]
+UrlPrefix = Annotated[str, Field(pattern=r"^https?://[^ ?#]+$"), AfterValidator(lambda url: url.rstrip("/"))]
+PathPrefix = Annotated[str, Field(pattern=r"^(/[^ ?#]*)?$"), AfterValidator(lambda path: path.rstrip("/"))]
+
+
+class Settings(BaseSettings):
+    """Settings of one replica; every one has a default that works."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    namespace: str = Field(default="default", validation_alias="CLIMATEJOBS_NAMESPACE")
+    host: str = "0.0.0.0"  # noqa: S104  # a container is reached from outside; the chart decides from where
+    port: int = Field(default=8080, ge=0, le=65535)
+    data: Path = Path("/data")
+    public_url: UrlPrefix | None = None
+    """Address under which clients reach the API; wins over everything a request says."""
+    trusted_proxies: Networks = ()
+    """Addresses whose X-Forwarded-* headers are believed."""
+    root_path: PathPrefix = ""
+    """Path prefix under which a proxy publishes the API."""
+    strict: bool = False
+    """Answer to the letter of OGC API - Processes 1.0: 201 instead of 202."""
+    sync_wait_seconds: float = Field(default=25.0, ge=0)
+    """How long a synchronous request is kept waiting before it is answered as an asynchronous one."""
+    max_attempts: int = Field(default=10, ge=1, le=10)
+    max_timeout_seconds: int = Field(default=86400, ge=1)
+    max_priority: int = Field(default=100, ge=0, le=1000000)
+    max_parallelism: int = Field(default=16, ge=1, le=1000)
+    max_cpu: Bound | None = None
+    max_memory: Bound | None = None
+    max_ttl_seconds: int = Field(default=2592000, ge=0)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "json"
+
+
+def exceeds(quantity: str | None, bound: str | None) -> bool:
+    """Whether a quantity is more than its bound; where either is absent it is not."""
+    if quantity is None or bound is None:
+        return False
+    return parse_quantity(quantity) > max(parse_quantity(bound), Decimal(0))

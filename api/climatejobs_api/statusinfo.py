@@ -1,0 +1,153 @@
+"""From a ClimateJob to the statusInfo of OGC API - Processes, with what this project adds to it. Pure."""
+
+from datetime import datetime
+from typing import Literal
+
+from climatejobs.model import ClimateJob, ClimateJobStatus, Phase
+from pydantic import Field
+
+from climatejobs_api.documents import Document, Link
+from climatejobs_api.links import JSON, RELATIONS, Links
+
+type StatusCode = Literal["accepted", "running", "successful", "failed", "dismissed"]
+
+STATUS_OF_PHASE: dict[Phase, StatusCode] = {
+    Phase.PENDING: "accepted",
+    Phase.SUSPENDED: "accepted",
+    Phase.RUNNING: "running",
+    Phase.RETRYING: "running",
+    Phase.SUCCEEDED: "successful",
+    Phase.FAILED: "failed",
+    Phase.CANCELLED: "dismissed",
+}
+
+
+class ProgressDetail(Document):
+    """How far the computation has come, in its own units."""
+
+    done: int | None = None
+    total: int | None = None
+    unit: str | None = None
+    message: str | None = None
+    time: datetime | None = None
+
+
+class JobError(Document):
+    """Why the job failed, or its latest attempt did."""
+
+    type: str
+    title: str
+    detail: str
+    hint: str | None = None
+    exit_code: int | None = None
+    attempt: int | None = None
+
+
+class StatusInfo(Document):
+    """The state of a job."""
+
+    job_id: str = Field(serialization_alias="jobID")
+    process_id: str = Field(serialization_alias="processID")
+    type: Literal["process"] = "process"
+    status: StatusCode
+    message: str | None = None
+    created: datetime
+    started: datetime | None = None
+    finished: datetime | None = None
+    updated: datetime
+    progress: int | None = Field(default=None, ge=0, le=100)
+    phase: Phase = Field(description="The state in this project's finer terms.")
+    attempt: int | None = Field(default=None, description="Attempts begun, the current one included.")
+    max_attempts: int
+    retry_after: datetime | None = Field(default=None, description="When the next attempt is expected to start.")
+    progress_detail: ProgressDetail | None = None
+    error: JobError | None = None
+    links: tuple[Link, ...] = ()
+
+
+class JobList(Document):
+    """A page of jobs, newest first."""
+
+    jobs: tuple[StatusInfo, ...]
+    links: tuple[Link, ...]
+
+
+def status_code(job: ClimateJob) -> StatusCode:
+    """The OGC status; a job that is being stopped is dismissed before its pods are gone."""
+    return "dismissed" if is_stopping(job) else STATUS_OF_PHASE[job.phase]
+
+
+def is_stopping(job: ClimateJob) -> bool:
+    """Whether the job is to end without having come to its end."""
+    return not job.phase.terminal and (job.spec.cancel or job.metadata.deletion_timestamp is not None)
+
+
+def describe_job(job: ClimateJob, links: Links) -> StatusInfo:
+    """The state of a job as it is answered."""
+    status, code = job.status, status_code(job)
+    return StatusInfo(
+        job_id=job.metadata.name,
+        process_id=job.spec.process,
+        status=code,
+        message="stopping" if is_stopping(job) else status.message or code,
+        created=job.submitted_at,
+        started=status.started_at,
+        finished=status.finished_at,
+        updated=_last_change(job),
+        progress=_percent(job),
+        phase=job.phase,
+        attempt=status.attempts,
+        max_attempts=job.spec.max_attempts,
+        retry_after=None if job.phase.terminal else status.retry_at,
+        progress_detail=_progress_detail(status),
+        error=JobError(**status.error.model_dump()) if status.error else None,
+        links=_job_links(job, code, links),
+    )
+
+
+def describe_removed(job: ClimateJob, links: Links) -> StatusInfo:
+    """The last word on a job whose record has been removed."""
+    return describe_job(job, links).model_copy(
+        update={
+            "status": "dismissed",
+            "message": "the record of this job has been removed; data sets that it made stay",
+            "links": (_up(links),),
+        }
+    )
+
+
+def _percent(job: ClimateJob) -> int | None:
+    if job.phase is Phase.SUCCEEDED:
+        return 100
+    if job.status.progress is not None:
+        return job.status.progress.percent
+    return 0 if job.phase is Phase.PENDING else None
+
+
+def _last_change(job: ClimateJob) -> datetime:
+    status = job.status
+    moments = [job.submitted_at, status.started_at, status.finished_at, status.progress and status.progress.time]
+    moments += [condition.last_transition_time for condition in status.conditions]
+    return max(moment for moment in moments if moment is not None)
+
+
+def _progress_detail(status: ClimateJobStatus) -> ProgressDetail | None:
+    return ProgressDetail(**status.progress.model_dump(exclude={"percent"})) if status.progress else None
+
+
+def _job_links(job: ClimateJob, code: StatusCode, links: Links) -> tuple[Link, ...]:
+    name = job.metadata.name
+    found = [
+        Link(href=links.job(name), rel="self", type=JSON, title="State of the job"),
+        Link(href=links.job(name), rel="monitor", type=JSON, title="State of the job"),
+        _up(links),
+    ]
+    if code == "successful":
+        found.append(Link(href=links.results(name), rel=f"{RELATIONS}results", type=JSON, title="Results"))
+    if code == "failed":
+        found.append(Link(href=links.results(name), rel=f"{RELATIONS}exceptions", type=JSON, title="Why it failed"))
+    return tuple(found)
+
+
+def _up(links: Links) -> Link:
+    return Link(href=links.to("jobs"), rel="up", type=JSON, title="All jobs")

@@ -1,0 +1,125 @@
+"""Where jobs are kept, as the rest of the API sees it.
+
+Nothing here or behind it knows of HTTP; nothing in front of it knows of Kubernetes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, Protocol
+
+from climatejobs.model import ClimateJob, ClimateJobSpec
+from pydantic import JsonValue
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Position(NamedTuple):
+    """Where a job stands in the order of jobs: its time of submission, ties broken by name."""
+
+    microseconds: int
+    """Since 1970 in UTC."""
+    name: str
+
+
+def position_of(submitted_at: datetime, name: str) -> Position:
+    """Where a job stands in the order of jobs."""
+    return Position((submitted_at - EPOCH) // timedelta(microseconds=1), name)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job to be made."""
+
+    name: str
+    spec: ClimateJobSpec
+    inputs: Mapping[str, JsonValue]
+    """The inputs exactly as they were given; they replace those of `spec`."""
+    submitted_at: datetime
+    request_id: str
+
+
+class StoreError(Exception):
+    """Base of what can go wrong with the store."""
+
+
+class NoStore(StoreError):
+    """Nothing says where the store is."""
+
+
+class StoreAway(StoreError):
+    """The store cannot be reached or is too busy; the same call may work later."""
+
+    def __init__(self, detail: str, *, retry_after: int = 5) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+        """Seconds."""
+
+
+class Refused(StoreError):
+    """The store does not take the job, and says why."""
+
+    def __init__(self, detail: str, *, forbidden: bool = False) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.forbidden = forbidden
+        """Whether it is a matter of permission or policy and not of the job's content."""
+
+
+class NameTaken(StoreError):
+    """There is a job of that name already."""
+
+
+class JobGone(StoreError):
+    """The job is no longer there."""
+
+
+class UnreadableJob(StoreError):
+    """The job's record was written by other means and does not fit the model."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the record of job {name} does not fit the model of a ClimateJob")
+        self.name = name
+
+
+class JobStore(Protocol):
+    """All jobs of the installation. What a method has written, every later call sees."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the store is still being kept up to date; False only after a defect."""
+        ...
+
+    @property
+    def synced(self) -> bool:
+        """Whether every job that there is has been read once."""
+        ...
+
+    def newest(self, limit: int, *, before: Position | None = None) -> list[ClimateJob]:
+        """At most that many jobs, newest first, from the one that follows `before`."""
+        ...
+
+    async def find(self, name: str) -> ClimateJob | None:
+        """The job of that name, if there is one."""
+        ...
+
+    async def submit(self, submission: Submission) -> ClimateJob:
+        """Make a job; raises `NameTaken` or `Refused`."""
+        ...
+
+    async def cancel(self, job: ClimateJob) -> ClimateJob:
+        """Ask for the job to be stopped, and give it as it stands then; raises `JobGone`."""
+        ...
+
+    async def remove(self, job: ClimateJob) -> None:
+        """Delete the record of the job; raises `JobGone`."""
+        ...
+
+    async def wait_for_end(self, job: ClimateJob, seconds: float) -> ClimateJob | None:
+        """The job as soon as it has ended; None where that takes longer, or the job has been removed."""
+        ...
+
+    def stop_waiting(self) -> None:
+        """End every wait at once, now and from now on: the program is about to stop."""
+        ...

@@ -1,0 +1,240 @@
+"""Jobs over REST against a real API server."""
+
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
+from typing import Any
+
+import httpx
+import pytest
+from climatejobs import names
+
+from tests.cluster_objects import ClimateJobs, ClusterObjects, wait_until
+from tests.integration.api.conftest import Replica, StartReplica
+from tests.integration.conftest import ControlPlane, cluster_tool
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def objects(control_plane: ControlPlane) -> ClusterObjects:
+    return control_plane.objects
+
+
+def set_status(objects: ClusterObjects, jobs: ClimateJobs, name: str, **status: Any) -> None:
+    manifest = jobs.get(name)
+    manifest["status"] = {**manifest.get("status", {}), **status}
+    objects.replace_status(manifest)
+
+
+def test_a_submission_is_a_climatejob(api: Replica, climate_jobs: ClimateJobs) -> None:
+    inputs = {"message": "hello", "numbers": [1, 2], "document": None}
+    body = {"inputs": inputs, "outputs": {"message": {"transmissionMode": "value"}}, "job": {"maxAttempts": 2}}
+    response = api.http.post(
+        "/processes/echo/execution", json=body, headers={"Prefer": "respond-async", "X-Request-ID": "r-1"}
+    )
+    assert response.status_code == 202
+    assert response.headers["location"] == f"{api.url}/jobs/{response.json()['jobID']}"
+    manifest = climate_jobs.get(response.json()["jobID"])
+    assert manifest["spec"]["inputs"] == inputs
+    assert (manifest["spec"]["process"], manifest["spec"]["maxAttempts"]) == ("echo", 2)
+    assert manifest["metadata"]["labels"][names.LABEL_PROCESS] == "echo"
+    assert manifest["metadata"]["annotations"][names.ANNOTATION_REQUEST_ID] == "r-1"
+    assert manifest["metadata"]["annotations"][names.ANNOTATION_SUBMITTED_AT] == response.json()["created"]
+
+
+def test_bad_input_creates_nothing(api: Replica, climate_jobs: ClimateJobs) -> None:
+    for body in ({"message": 5}, {"message": "x", "pause": -1}, {"nothing": 1}):
+        assert api.http.post("/processes/echo/execution", json=body).status_code == 400
+    assert climate_jobs.list() == []
+
+
+def test_every_one_of_fifty_racing_submissions_is_there_at_once(api: Replica, climate_jobs: ClimateJobs) -> None:
+    def submit_and_look(number: int) -> str:
+        with httpx.Client(base_url=api.url, timeout=30) as client:
+            response = client.post(
+                "/processes/echo/execution",
+                json={"message": str(number)},
+                headers={"Prefer": "respond-async"},
+            )
+            assert response.status_code == 202, response.text
+            assert client.get(response.headers["location"]).status_code == 200
+            newest = [job["jobID"] for job in client.get("/jobs?limit=50").json()["jobs"]]
+            assert response.json()["jobID"] in newest
+            return response.json()["jobID"]
+
+    with ThreadPoolExecutor(10) as pool:
+        submitted = list(pool.map(submit_and_look, range(50)))
+    assert len(set(submitted)) == 50
+    listed = api.ids()
+    assert sorted(listed) == sorted(submitted)
+    created = [api.http.get(f"/jobs/{name}").json()["created"] for name in listed]
+    assert created == sorted(created, reverse=True)
+    assert len(climate_jobs.list()) == 50
+
+
+def test_jobs_made_with_kubectl_are_listed_too(
+    api: Replica, objects: ClusterObjects, climate_jobs: ClimateJobs
+) -> None:
+    climate_jobs.create("by-hand")
+    wait_until(lambda: "by-hand" in api.ids(), "the job to be listed")
+    set_status(objects, climate_jobs, "by-hand", phase="Running", message="step 1", progress={"percent": 7})
+
+    def state() -> tuple[str, str, int]:
+        body = api.http.get("/jobs/by-hand").json()
+        return (body["status"], body["message"], body["progress"])
+
+    wait_until(lambda: state() == ("running", "step 1", 7), "the change to be seen", 10, lambda: str(state()))
+    objects.delete(names.KIND, "by-hand", climate_jobs.namespace, version=names.API_VERSION)
+    wait_until(lambda: api.http.get("/jobs/by-hand").status_code == 404, "the job to be gone", 10)
+
+
+def test_a_synchronous_request_is_answered_as_soon_as_the_job_ends(
+    api: Replica, objects: ClusterObjects, climate_jobs: ClimateJobs
+) -> None:
+    answers: list[httpx.Response] = []
+    request = Thread(
+        target=lambda: answers.append(api.http.post("/processes/echo/execution", json={"message": "hello"}))
+    )
+    request.start()
+    name = wait_until(lambda: next((job["metadata"]["name"] for job in climate_jobs.list()), None), "the job")
+    set_status(objects, climate_jobs, name, phase="Succeeded", results={"message": "hello", "numbers": [3]})
+    request.join(5)
+    assert not request.is_alive()
+    assert answers[0].status_code == 200
+    assert answers[0].json() == {"message": "hello", "numbers": [3]}
+    assert api.http.get(f"/jobs/{name}/results").json() == answers[0].json()
+
+
+def test_a_wait_that_is_over_is_answered_with_the_job(api: Replica) -> None:
+    begun = time.monotonic()
+    response = api.http.post("/processes/echo/execution", json={"message": "hello"}, headers={"Prefer": "wait=1"})
+    assert response.status_code == 202
+    assert response.headers["preference-applied"] == "wait=1"
+    assert 0.9 < time.monotonic() - begun < 5
+
+
+def test_a_live_job_is_cancelled_and_an_ended_one_removed(
+    api: Replica, objects: ClusterObjects, climate_jobs: ClimateJobs
+) -> None:
+    name = api.submit()
+    set_status(objects, climate_jobs, name, phase="Running")
+    for _ in range(2):
+        response = api.http.delete(f"/jobs/{name}")
+        assert (response.status_code, response.json()["status"]) == (200, "dismissed")
+        assert api.http.get(f"/jobs/{name}").json()["status"] == "dismissed"
+    manifest = climate_jobs.get(name)
+    assert manifest["spec"]["cancel"] is True
+    assert manifest["metadata"]["generation"] == 2
+    set_status(objects, climate_jobs, name, phase="Cancelled")
+    wait_until(lambda: api.http.get(f"/jobs/{name}").json()["phase"] == "Cancelled", "the end to be seen", 10)
+    response = api.http.delete(f"/jobs/{name}")
+    assert (response.status_code, response.json()["status"]) == (200, "dismissed")
+    assert api.http.get(f"/jobs/{name}").status_code == 404
+    assert api.http.delete(f"/jobs/{name}").status_code == 404
+    assert name not in api.ids()
+    assert climate_jobs.list() == []
+
+
+def test_a_dismissal_that_loses_the_race_removes_nothing(
+    api: Replica, objects: ClusterObjects, climate_jobs: ClimateJobs
+) -> None:
+    """Success is written while DELETE is under way: whichever the API sees, results are never lost unasked."""
+    for _ in range(5):
+        name = api.submit()
+        response = api.http.delete(f"/jobs/{name}")
+        assert response.json()["status"] == "dismissed"
+        set_status(objects, climate_jobs, name, phase="Succeeded", results={"message": "hello"})
+        wait_until(lambda: api.http.get(f"/jobs/{name}").json()["status"] == "successful", "the correction", 10)  # noqa: B023
+        assert api.http.get(f"/jobs/{name}/results").status_code == 200
+
+
+def test_what_the_cluster_refuses_is_explained(api: Replica, objects: ClusterObjects, namespace: str) -> None:
+    objects.create(
+        {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "none"},
+            "spec": {"hard": {f"count/{names.PLURAL}.{names.GROUP}": "0"}},
+        },
+        namespace,
+    )
+
+    def refused() -> httpx.Response | None:
+        response = api.http.post(
+            "/processes/echo/execution", json={"message": "x"}, headers={"Prefer": "respond-async"}
+        )
+        return response if response.status_code != 202 else None
+
+    response = wait_until(refused, "the quota to hold", 30)
+    assert response.status_code == 403
+    assert "quota" in response.json()["detail"]
+
+
+def test_two_replicas_see_each_others_jobs(start: StartReplica) -> None:
+    with start() as one, start() as two:
+        for here, there in ((one, two), (two, one)):
+            name = here.submit()
+            # At once, although the news may not have arrived there yet.
+            assert there.http.get(f"/jobs/{name}").status_code == 200
+            assert there.http.delete(f"/jobs/{name}").json()["status"] == "dismissed"
+            wait_until(lambda: here.http.get(f"/jobs/{name}").json()["status"] == "dismissed", "the news", 10)  # noqa: B023
+        assert one.ids() == two.ids()
+
+
+def test_jobs_outlive_the_api(start: StartReplica) -> None:
+    with start() as first:
+        submitted = [first.submit() for _ in range(3)]
+        first.stop(signal.SIGKILL)
+    with start() as second:
+        assert second.ids() == submitted[::-1]
+
+
+def test_the_program_stops_within_two_seconds_and_answers_those_who_wait(start: StartReplica) -> None:
+    with start() as replica:
+        answers: list[int] = []
+        request = Thread(
+            target=lambda: answers.append(
+                replica.http.post("/processes/echo/execution", json={"message": "x"}).status_code
+            )
+        )
+        request.start()
+        wait_until(lambda: httpx.get(f"{replica.url}/jobs").json()["jobs"], "the job", 10)
+        begun = time.monotonic()
+        assert replica.stop() == 0
+        assert time.monotonic() - begun < 2
+        request.join(5)
+        assert answers == [202]
+
+
+def test_reads_go_on_while_the_cluster_is_away(
+    start: StartReplica, control_plane: ControlPlane, climate_jobs: ClimateJobs
+) -> None:
+    """The API server is killed and comes back: jobs stay readable, writes say when to come again, nothing is missed."""
+    with start() as replica:
+        before = replica.submit()
+        statuses: set[int] = set()
+        done = False
+
+        def keep_asking() -> None:
+            while not done:
+                assert replica.http.get(f"/jobs/{before}").status_code == 200
+                with httpx.Client(base_url=replica.url, timeout=30) as client:
+                    response = client.post(
+                        "/processes/echo/execution", json={"message": "x"}, headers={"Prefer": "respond-async"}
+                    )
+                statuses.add(response.status_code)
+                assert response.status_code != 503 or int(response.headers["retry-after"]) > 0
+
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(keep_asking)
+            cluster_tool(control_plane.name, "restart", "kube-apiserver")
+            done = True
+            asking.result(60)
+        assert statuses <= {202, 503}
+        assert 503 in statuses
+        climate_jobs.create("afterwards")
+        stored = {job["metadata"]["name"] for job in climate_jobs.list()}
+        wait_until(lambda: set(replica.ids()) == stored, "all jobs to be listed", 60, replica.log.read_text)
+        assert replica.http.get("/livez").status_code == 200
