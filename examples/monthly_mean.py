@@ -11,5 +11,5 @@ answer = httpx.post(f"{api}/processes/resample/execution", json={"inputs": input
 job = answer.headers["location"]
 while httpx.get(job).json()["status"] in ("accepted", "running"):
     time.sleep(1)
-result = httpx.get(f"{job}/results").json()["dataset"]
+result = httpx.get(f"{job}/results").json()
 print(xarray.open_zarr(result["href"]))

@@ -95,10 +95,10 @@ def _run(options: argparse.Namespace, cluster: Cluster, console: Console) -> Non
 
     console.say("Opening the result over HTTP with xarray")
     results = _get(f"{job['location']}/results")
-    address = results["dataset"]["href"]
+    address = results["href"]
     print(f"  xarray.open_zarr({address!r})")
     with xr.open_zarr(address) as dataset:  # pyright: ignore[reportUnknownMemberType] - partly untyped in xarray
-        print(_indented("\n".join(describe(dataset, results["dataset"]["variables"][0]))))
+        print(_indented("\n".join(describe(dataset, results["variables"][0]))))
     console.say("Done; the cluster and the API stay up until `make down`")
     print(_how_to_go_on(api, cluster.name, request))
 

@@ -32,7 +32,7 @@ def run_job(api: httpx.Client, **inputs: object) -> Json:
 
 
 def open_result(results: Json) -> xr.Dataset:
-    return xr.open_zarr(results["dataset"]["href"]).load()  # pyright: ignore[reportUnknownMemberType] - partly untyped in xarray
+    return xr.open_zarr(results["href"]).load()  # pyright: ignore[reportUnknownMemberType] - partly untyped in xarray
 
 
 @pytest.mark.parametrize(("frequency", "method"), [("1D", "mean"), ("W-MON", "max"), ("MS", "sum")])
@@ -70,7 +70,7 @@ def test_daily_means_of_real_era5_land_data(api: httpx.Client, era5_land_dataset
 
 def test_the_same_request_is_computed_once(api: httpx.Client, synthetic_dataset: str) -> None:
     inputs = {"source_dataset_id": synthetic_dataset, "frequency": "6h", "method": "min", "start": "2000-01-01"}
-    first = run_job(api, **inputs)["dataset"]
-    second = run_job(api, **{**inputs, "frequency": "6h"})["dataset"]
+    first = run_job(api, **inputs)
+    second = run_job(api, **{**inputs, "frequency": "6h"})
     assert (first["reused"], second["reused"]) == (False, True)
     assert first["version"] == second["version"]
