@@ -21,7 +21,7 @@ def render_climatejob() -> str:
     ends = ", ".join(f"`{phase}`" for phase in Phase if phase in TERMINAL_PHASES)
     mutable = ", ".join(f"`{field}`" for field in sorted(MUTABLE_SPEC_FIELDS))
     return (
-        f"{NOTE}# ClimateJob\n\n`climatejobs.io/v1alpha1`, short name `cj`. "
+        f"{NOTE}# ClimateJob\n\n`climatejobs.io/v1alpha1`, short name `cjob`. "
         "`kubectl explain climatejob.spec` says the same.\n\n"
         f"## spec\n\nOnly {mutable} can be changed after creation; `cancel` cannot be taken back.\n\n"
         f"{_table(ClimateJobSpec)}\n"

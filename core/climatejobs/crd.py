@@ -41,7 +41,7 @@ def custom_resource_definition() -> Schema:
                 "listKind": f"{names.KIND}List",
                 "plural": names.PLURAL,
                 "singular": names.SINGULAR,
-                "shortNames": [names.SHORT_NAME],
+                "shortNames": list(names.SHORT_NAMES),
                 "categories": list(names.CATEGORIES),
             },
             "versions": [

@@ -5,7 +5,7 @@ Ids and versions are checked here before any path is made of them.
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -73,6 +73,18 @@ class DatasetOutput(DataModel):
     coverage: Coverage
     reused: bool
     """Whether an equal result was there already, so that nothing was computed."""
+
+    @classmethod
+    def describing(cls, dataset: Dataset, *, reused: bool) -> Self:
+        """What is said of a data set that was published, or found."""
+        return cls(
+            id=dataset.id,
+            version=dataset.version,
+            store=str(store_path(dataset.id, dataset.version)),
+            variables=[variable.name for variable in dataset.variables],
+            coverage=dataset.coverage,
+            reused=reused,
+        )
 
 
 class StoredValue(DataModel):

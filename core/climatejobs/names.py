@@ -8,7 +8,8 @@ API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "ClimateJob"
 PLURAL = "climatejobs"
 SINGULAR = "climatejob"
-SHORT_NAME = "cj"
+SHORT_NAMES = ("cjob", "cj")
+"""kubectl gives `cj` to CronJobs, which are built in; `cjob` is the one to type."""
 CATEGORIES = ("all", "climate")
 
 MAX_NAME_LENGTH = 52
@@ -76,3 +77,11 @@ class Reason(StrEnum):
     CANCELLING = "Cancelling"
     CANCELLED = "Cancelled"
     NAME_TAKEN = "NameTaken"
+    REFUSED = "Refused"
+    """The cluster would not make the Job: a quota, an admission rule."""
+    JOB_LOST = "JobLost"
+    """The Job vanished by another's hand."""
+    RESULT_LOST = "ResultLost"
+    """The Job completed, and its pod was gone before the result was read."""
+    DISRUPTED = "Disrupted"
+    """The pod was evicted or drained, which costs no attempt."""

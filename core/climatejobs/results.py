@@ -33,7 +33,9 @@ class ResultDocument(BaseModel):
 
     def to_json(self) -> str:
         """Compact JSON, without members that are not set."""
-        return json.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True), separators=(",", ":"))
+        return json.dumps(
+            self.model_dump(mode="json", by_alias=True, exclude_none=True), separators=(",", ":"), ensure_ascii=False
+        )
 
 
 def parse_result(text: str) -> ResultDocument | None:
@@ -42,6 +44,20 @@ def parse_result(text: str) -> ResultDocument | None:
         return ResultDocument.model_validate_json(text)
     except ValidationError:
         return None
+
+
+def encode_result(document: ResultDocument) -> str:
+    """The document as a termination message: an error that is too long for one is cut."""
+    text = document.to_json()
+    while document.error is not None and len(text.encode()) > MAX_TERMINATION_MESSAGE:
+        sizes = {name: _encoded_size(getattr(document.error, name)) for name in ("detail", "hint")}
+        longer = max(sizes, key=lambda name: sizes[name])
+        kept: str = getattr(document.error, longer)
+        # Little by little, because a character takes anything from one to six bytes.
+        shorter = _cut(kept, len(kept) * 9 // 10)
+        document = ResultDocument(error=document.error.model_copy(update={longer: shorter}))
+        text = document.to_json()
+    return text
 
 
 def describe_error(error: ClimateJobsError) -> ErrorDetail:
@@ -54,5 +70,11 @@ def describe_error(error: ClimateJobsError) -> ErrorDetail:
     )
 
 
+def _encoded_size(text: str | None) -> int:
+    return len(json.dumps(text or "", ensure_ascii=False).encode())
+
+
 def _cut(text: str, length: int) -> str:
+    # A name of a file may hold bytes that are not UTF-8; those cannot travel.
+    text = text.encode(errors="replace").decode()
     return text if len(text) <= length else text[: length - 1] + "…"

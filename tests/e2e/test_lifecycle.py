@@ -20,7 +20,7 @@ def test_a_job_made_with_kubectl_succeeds(installation: Installation, climate_jo
     job = climate_jobs.wait_for("by-kubectl", "Succeeded", "Failed")
     assert job["status"]["phase"] == "Succeeded", job["status"]
     assert job["status"]["results"] == {"message": "good morning"}
-    installation.kubectl("wait", "--for=condition=Finished", "cj/by-kubectl", "--timeout=5s")
+    installation.kubectl("wait", "--for=condition=Finished", "cjob/by-kubectl", "--timeout=5s")
 
 
 def test_kubectl_shows_the_columns_that_matter(installation: Installation, climate_jobs: ClimateJobs) -> None:
@@ -29,7 +29,7 @@ def test_kubectl_shows_the_columns_that_matter(installation: Installation, clima
     header, row = installation.kubectl("get", "climatejobs", "columns").splitlines()
     assert header.split() == ["NAME", "PROCESS", "PHASE", "PROGRESS", "ATTEMPTS", "AGE"]
     assert row.split()[:5] == ["columns", "echo", "Succeeded", "100", "1"]
-    wide = installation.kubectl("get", "cj", "columns", "-o", "wide").splitlines()[0].split()
+    wide = installation.kubectl("get", "cjob", "columns", "-o", "wide").splitlines()[0].split()
     assert wide[6:] == ["MESSAGE", "STARTED", "FINISHED", "JOB"]
 
 

@@ -39,7 +39,7 @@ def open_result(results: Json) -> xr.Dataset:
 def test_result_equals_plain_numpy_on_synthetic_data(
     api: httpx.Client, synthetic_dataset: str, frequency: str, method: str
 ) -> None:
-    source = xr.open_zarr(f"{api.base_url}datasets/{synthetic_dataset}/zarr").load()  # pyright: ignore[reportUnknownMemberType]
+    source = xr.open_zarr(str(api.base_url.join(f"/datasets/{synthetic_dataset}/zarr"))).load()  # pyright: ignore[reportUnknownMemberType]
     (variable,) = source.data_vars
     start = str(source[source[variable].dims[0]].to_numpy()[0])[:10]
     results = run_job(api, source_dataset_id=synthetic_dataset, frequency=frequency, method=method, start=start)

@@ -51,7 +51,8 @@ class Process:
 
         Raises `InvalidInput` naming every member at fault.
         """
-        size = len(json.dumps(inputs, separators=(",", ":"), ensure_ascii=False).encode())
+        # Half a surrogate pair is JSON, but not text: the members' own checks say which one it is.
+        size = len(json.dumps(inputs, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass"))
         if size > MAX_INPUTS_BYTES:
             raise InvalidInput(
                 f"the inputs of {self.id} take {size} bytes; at most {MAX_INPUTS_BYTES} are allowed",

@@ -86,6 +86,10 @@ def test_inputs_have_a_size_limit() -> None:
     assert str(MAX_INPUTS_BYTES) in error.detail
 
 
+def test_half_a_surrogate_pair_is_named_not_stumbled_over() -> None:
+    assert refusal("echo", {"message": "\ud83c"}).faults[0].pointer == "/inputs/message"
+
+
 def test_a_document_of_another_media_type_is_refused() -> None:
     assert refusal("echo", {"message": "m", "document": {"value": "<a/>", "mediaType": "text/html"}}).faults
 
