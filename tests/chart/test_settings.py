@@ -1,0 +1,124 @@
+"""The values reach the programs: each environment variable is one that the program knows, with a value it accepts."""
+
+import json
+
+import pytest
+from climatejobs_api.settings import Settings as ApiSettings
+from climatejobs_operator.settings import Settings as OperatorSettings
+from climatejobs_operator.settings import variable_name
+
+from tests.chart.conftest import Helm, Manifest, environment, of_kind, pod_specs
+
+
+def variables(manifests: list[Manifest], part: str) -> dict[str, str]:
+    """What the chart sets; the namespace comes from the pod."""
+    found = next(environment(spec) for name, spec in pod_specs(manifests).items() if name.endswith(f"-{part}"))
+    return {name: value or "science" for name, value in found.items() if name.startswith("CLIMATEJOBS_")}
+
+
+def test_the_operator_accepts_its_environment(manifests: list[Manifest]) -> None:
+    given = variables(manifests, "operator")
+    assert given.keys() <= {variable_name(field) for field in OperatorSettings.model_fields}
+    OperatorSettings.from_environment(given)
+
+
+def test_the_api_accepts_its_environment(manifests: list[Manifest], monkeypatch: pytest.MonkeyPatch) -> None:
+    given = variables(manifests, "api")
+    known = {f"CLIMATEJOBS_API_{field.upper()}" for field in ApiSettings.model_fields} | {"CLIMATEJOBS_NAMESPACE"}
+    assert given.keys() <= known
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert ApiSettings().namespace == "science"
+
+
+def test_defaults_of_the_chart_are_those_of_the_programs(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifests = helm.template()
+    for name, value in variables(manifests, "api").items():
+        monkeypatch.setenv(name, value)
+    assert ApiSettings() == ApiSettings(namespace="science")
+    required = {"namespace": "science", "runner_image": "climatejobs/runner:0.1.0", "data_claim": "climatejobs-data"}
+    expected = OperatorSettings.model_validate({**required, "runner_service_account": "climatejobs-runner"})
+    assert OperatorSettings.from_environment(variables(manifests, "operator")) == expected
+
+
+def test_limits_of_the_api_arrive(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in variables(helm.template(case="everything"), "api").items():
+        monkeypatch.setenv(name, value)
+    settings = ApiSettings()
+    assert (settings.max_cpu, settings.max_memory, settings.max_attempts) == ("8", "64Gi", 5)
+    assert settings.max_timeout_seconds == 31536000
+    assert settings.max_ttl_seconds == 3153600000
+    assert settings.sync_wait_seconds == 2.5
+    assert settings.strict is True
+    assert settings.public_url == "https://climate.example.org/jobs"
+    assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "fd00::/8"]
+
+
+def test_placement_of_runners_arrives_as_part_of_their_pods(helm: Helm) -> None:
+    given = variables(helm.template(case="everything"), "operator")
+    pod = json.loads(given["CLIMATEJOBS_OPERATOR_RUNNER_POD"])
+    assert pod["nodeSelector"] == {"kubernetes.io/arch": "amd64"}
+    assert pod["priorityClassName"] == "low"
+    assert pod["imagePullSecrets"] == [{"name": "registry"}]
+    assert {"tolerations", "affinity", "topologySpreadConstraints"} < pod.keys()
+    assert "CLIMATEJOBS_OPERATOR_RUNNER_POD" not in variables(helm.template(), "operator")
+
+
+@pytest.mark.parametrize("setting", ["api.strict=true", "api.limits.maxMemory=2Gi"])
+def test_a_changed_setting_gives_new_api_pods(helm: Helm, setting: str) -> None:
+    before, after = (of_kind(helm.template(*settings), "Deployment") for settings in ((), (setting,)))
+    assert before["climatejobs-api"]["spec"]["template"] != after["climatejobs-api"]["spec"]["template"]
+    assert before["climatejobs-operator"] == after["climatejobs-operator"]
+
+
+def test_a_new_runner_image_gives_a_new_operator_pod(helm: Helm) -> None:
+    manifests = helm.template("runner.image.tag=1.2.3")
+    assert variables(manifests, "operator")["CLIMATEJOBS_OPERATOR_RUNNER_IMAGE"] == "climatejobs/runner:1.2.3"
+
+
+def test_names_of_images(helm: Helm) -> None:
+    digest = "sha256:" + "0123456789abcdef" * 4
+    cases = {
+        (): "climatejobs/api:0.1.0",
+        ("api.image.tag=dev",): "climatejobs/api:dev",
+        ("api.image.registry=registry.example.org:5000",): "registry.example.org:5000/climatejobs/api:0.1.0",
+        ("api.image.tag=dev", f"api.image.digest={digest}"): f"climatejobs/api@{digest}",
+    }
+    for settings, expected in cases.items():
+        assert pod_specs(helm.template(*settings))["climatejobs-api"]["containers"][0]["image"] == expected
+
+
+def test_the_operator_is_alone_and_the_api_is_never_away(helm: Helm) -> None:
+    deployments = of_kind(helm.template("api.replicas=2"), "Deployment")
+    operator, api = deployments["climatejobs-operator"]["spec"], deployments["climatejobs-api"]["spec"]
+    assert (operator["replicas"], operator["strategy"]["type"]) == (1, "Recreate")
+    assert api["strategy"]["rollingUpdate"] == {"maxUnavailable": 0}
+
+
+def test_a_disruption_budget_comes_with_the_second_replica(helm: Helm) -> None:
+    assert of_kind(helm.template(), "PodDisruptionBudget") == {}
+    assert list(of_kind(helm.template("api.replicas=2"), "PodDisruptionBudget")) == ["climatejobs-api"]
+    assert (
+        of_kind(helm.template("api.replicas=2", "api.podDisruptionBudget.enabled=false"), "PodDisruptionBudget") == {}
+    )
+
+
+def test_data_and_definition_stay_on_uninstall_unless_told_otherwise(helm: Helm) -> None:
+    for kind, setting in {"PersistentVolumeClaim": "data.keep", "CustomResourceDefinition": "crds.keep"}.items():
+        (kept,) = of_kind(helm.template(), kind).values()
+        (given_up,) = of_kind(helm.template(f"{setting}=false"), kind).values()
+        assert kept["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+        assert "annotations" not in given_up["metadata"]
+
+
+def test_a_claim_that_is_there_already_is_used_by_api_and_runners(helm: Helm) -> None:
+    manifests = helm.template(case="existing-claim")
+    assert of_kind(manifests, "PersistentVolumeClaim") == {}
+    assert variables(manifests, "operator")["CLIMATEJOBS_OPERATOR_DATA_CLAIM"] == "era5-archive"
+    volumes = {volume["name"]: volume for volume in pod_specs(manifests)["climatejobs-api"]["volumes"]}
+    assert volumes["data"]["persistentVolumeClaim"] == {"claimName": "era5-archive"}
+
+
+def test_without_cluster_wide_objects_one_namespace_is_enough(helm: Helm) -> None:
+    kinds = {manifest["kind"] for manifest in helm.template(case="minimal")}
+    assert not {kind for kind in kinds if kind.startswith(("Cluster", "Custom", "Validating"))}
