@@ -1,0 +1,41 @@
+"""Everything the operator may do to the cluster besides writing a status: a small closed union.
+
+Actions of one plan are carried out in order; the first that fails ends the plan, and the job is looked at again.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CreateJob:
+    """Make the Job, when `attempts_before` attempts are spent and `deadline_seconds` are left for the rest."""
+
+    attempts_before: int
+    deadline_seconds: int
+
+
+@dataclass(frozen=True)
+class DeleteJob:
+    """Delete this very Job (by uid), and its pods in the background."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True)
+class DeletePod:
+    """Delete this very pod (by uid); a grace of 0 gives up on a kubelet that does not answer."""
+
+    name: str
+    uid: str
+    grace_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class ConfirmGone:
+    """Ask the API server, not the cache, that no pod of the ClimateJob runs; if one does, the plan is off."""
+
+    uid: str
+
+
+type Action = CreateJob | DeleteJob | DeletePod | ConfirmGone

@@ -1,0 +1,90 @@
+"""How many attempts there were, and when the next is due: the Job controller's rules, restated as functions.
+
+A Job carries in its backoffLimit how many attempts were left when it was made, so a Job that replaces a lost
+one tells by itself how many had gone before; nothing needs to be remembered.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from climatejobs import names
+from climatejobs.model import ClimateJobStatus, Phase
+
+from climatejobs_operator.jobs import Job
+from climatejobs_operator.pods import Pod
+
+FIRST_DELAY = timedelta(seconds=10)
+MAX_DELAY = timedelta(minutes=10)
+
+
+def backoff_limit(max_attempts: int, before: int) -> int:
+    """How many failures a new Job may see before its last attempt, when `before` attempts are spent."""
+    return max_attempts - 1 - before
+
+
+def attempts_before(max_attempts: int, job: Job) -> int:
+    """Attempts that were spent before this Job was made."""
+    return max(0, max_attempts - 1 - job.spec.backoff_limit)
+
+
+def is_permanent(pod: Pod) -> bool:
+    """Whether the runner has said that another attempt cannot help."""
+    terminated = pod.runner.terminated
+    return terminated is not None and terminated.exit_code == names.ExitCode.PERMANENT
+
+
+def costs_attempt(pod: Pod) -> bool:
+    """Whether the pod failed in a way that counts: the rules of the Job's podFailurePolicy, in their order."""
+    return pod.failed and (is_permanent(pod) or not pod.disrupted)
+
+
+def count_failures(job: Job, pods: Sequence[Pod]) -> int:
+    """Failed attempts of this Job.
+
+    What the Job controller has counted and what is seen of the pods each may lag behind, and neither ever says
+    too much: the larger is the truth.
+    """
+    return max(job.counted_failures, sum(costs_attempt(pod) for pod in pods))
+
+
+def latest_failure(pods: Sequence[Pod]) -> Pod | None:
+    """The pod whose failure counted last."""
+    failed = [pod for pod in pods if costs_attempt(pod)]
+    return max(failed, key=lambda pod: (pod.ended_at, pod.metadata.name), default=None)
+
+
+def spent_attempts(status: ClimateJobStatus, pods: Sequence[Pod]) -> int:
+    """Attempts that are spent where there is no Job.
+
+    The status names a Job until its loss is accounted for: then the current attempt counts if a pod had run in
+    it. From then on an attempt is due that has not begun.
+    """
+    begun = status.attempts or 0
+    due = max(0, begun - 1)
+    if status.job_name is None:
+        return due
+    had_run = status.phase is Phase.RUNNING or any(pod.started_at is not None and not pod.failed for pod in pods)
+    return max(begun if had_run else due, sum(costs_attempt(pod) for pod in pods))
+
+
+def first_start(status: ClimateJobStatus, pods: Sequence[Pod]) -> datetime | None:
+    """When the first attempt began to compute, as far as is known."""
+    starts = [pod.started_at for pod in pods if pod.started_at is not None]
+    return status.started_at if status.started_at is not None else min(starts, default=None)
+
+
+def forecast_retry(failed: Sequence[Pod], failures: int, known: datetime | None, now: datetime) -> datetime:
+    """When the Job controller is expected to start the next pod.
+
+    10 s x 2^(n-1) after the last pod's end, at most 10 min; disrupted pods are delayed for as well. The
+    controller forgets its count when it restarts and may be away, so a forecast that has passed moves on.
+    `known` is the forecast made before, used where no pod is left to reckon from.
+    """
+    delay = min(FIRST_DELAY * 2 ** min(max(len(failed), failures, 1) - 1, 10), MAX_DELAY)
+    ends = [pod.ended_at for pod in failed]
+    due = max(ends) + delay if ends else known or now + delay
+    step = FIRST_DELAY
+    while due <= now:
+        due += step
+        step = min(step * 2, MAX_DELAY)
+    return due

@@ -1,0 +1,24 @@
+"""What Jobs and pods have in common: an owner."""
+
+from climatejobs.model import KubernetesModel, ObjectMeta
+
+
+class OwnerReference(KubernetesModel):
+    """A pointer from a dependent object to its owner."""
+
+    kind: str
+    name: str
+    uid: str
+    controller: bool = False
+
+
+class ChildMeta(ObjectMeta):
+    """Metadata of an object that something owns."""
+
+    owner_references: tuple[OwnerReference, ...] = ()
+    deletion_grace_period_seconds: int | None = None
+
+    @property
+    def controller_uid(self) -> str | None:
+        """Uid of the one owner that manages this object."""
+        return next((owner.uid for owner in self.owner_references if owner.controller), None)

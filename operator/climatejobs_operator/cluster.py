@@ -1,0 +1,182 @@
+"""The API server, as far as the operator needs it: list, get, create, patch a status, delete.
+
+The only module that speaks HTTP to it (kopf's watches apart). It decides nothing and retries nothing: a failed
+call raises `ClusterError`, and the work queue brings the job back.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import aiohttp
+from climatejobs import names
+from pydantic import BaseModel, JsonValue, ValidationError
+
+type Manifest = Mapping[str, JsonValue]
+
+PAGE_SIZE = 500
+TIMEOUT = aiohttp.ClientTimeout(total=30)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind of object."""
+
+    group_version: str
+    plural: str
+
+    def path(self, namespace: str, *parts: str) -> str:
+        """Path of the collection, or of what lies below it."""
+        root = "api" if "/" not in self.group_version else "apis"
+        return "/".join(("", root, self.group_version, "namespaces", namespace, self.plural, *parts))
+
+
+CLIMATEJOBS = Resource(names.API_VERSION, names.PLURAL)
+JOBS = Resource("batch/v1", "jobs")
+PODS = Resource("v1", "pods")
+EVENTS = Resource("events.k8s.io/v1", "events")
+
+
+class _Status(BaseModel):
+    """What the API server says of a failure."""
+
+    message: str = ""
+
+
+class ClusterError(Exception):
+    """A call failed. The text is the API server's."""
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+        """Seconds that the API server asks to be left alone."""
+
+
+class NotFound(ClusterError):
+    """404: the object, or its whole kind, is not there."""
+
+
+class Conflict(ClusterError):
+    """409: it exists already, or is not at the version or uid it was expected at."""
+
+
+class Refused(ClusterError):
+    """400, 403 or 422: repeating the request unchanged does not help before something else changes."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Part of a list."""
+
+    items: tuple[Manifest, ...]
+    version: str
+    """The resourceVersion of the whole list."""
+
+
+class Cluster:
+    """One namespace of a cluster."""
+
+    def __init__(self, session: aiohttp.ClientSession, server: str, namespace: str) -> None:
+        self._session = session
+        self._server = server
+        self._namespace = namespace
+
+    async def list_pages(
+        self, resource: Resource, *, labels: str = "", fields: str = "", limit: int = PAGE_SIZE
+    ) -> AsyncIterator[Page]:
+        """All objects that fit, in pages of one consistent snapshot."""
+        query = {"limit": str(limit)}
+        if labels:
+            query["labelSelector"] = labels
+        if fields:
+            query["fieldSelector"] = fields
+        while True:
+            answer = await self._call("GET", resource.path(self._namespace), query=query)
+            metadata = cast(Mapping[str, str], answer["metadata"])
+            yield Page(tuple(cast(list[Manifest], answer["items"])), metadata["resourceVersion"])
+            if not metadata.get("continue"):
+                return
+            query["continue"] = metadata["continue"]
+
+    async def get(self, resource: Resource, name: str) -> Manifest:
+        """One object; raises `NotFound`."""
+        return await self._call("GET", resource.path(self._namespace, name))
+
+    async def create(self, resource: Resource, manifest: Manifest) -> Manifest:
+        """Create an object; raises `Conflict` where one of that name exists."""
+        return await self._call("POST", resource.path(self._namespace), body=manifest)
+
+    async def write_status(self, resource: Resource, name: str, version: str, status: Manifest) -> Manifest:
+        """Replace the status of an object that is still at `version`; raises `Conflict` where it is not."""
+        # A JSON patch replaces the status as a whole, so members that are gone need no nulls, and nulls in results
+        # are kept (a merge patch would read them as deletions). Naming the resourceVersion makes it conditional:
+        # what was decided from an outdated spec, such as one not yet cancelled, is refused. Server-side apply would
+        # bring managedFields as large as the status, and a second owner that this status never has.
+        patch: list[JsonValue] = [
+            {"op": "add", "path": "/metadata/resourceVersion", "value": version},
+            {"op": "add", "path": "/status", "value": dict(status)},
+        ]
+        return await self._call(
+            "PATCH",
+            resource.path(self._namespace, name, "status"),
+            body=patch,
+            content_type="application/json-patch+json",
+        )
+
+    async def delete(self, resource: Resource, name: str, uid: str, *, grace_seconds: int | None = None) -> None:
+        """Delete the object of that very uid, its dependents in the background; one that is gone is no error."""
+        body: dict[str, JsonValue] = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",  # the default of batch/v1 would orphan the pods
+            "preconditions": {"uid": uid},
+        }
+        if grace_seconds is not None:
+            body["gracePeriodSeconds"] = grace_seconds
+        try:
+            await self._call("DELETE", resource.path(self._namespace, name), body=body)
+        except (NotFound, Conflict):
+            return  # gone, or another object has its name
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Manifest | list[JsonValue] | None = None,
+        content_type: str = "application/json",
+    ) -> dict[str, JsonValue]:
+        headers = {"Content-Type": content_type} if body is not None else {}
+        try:
+            async with self._session.request(
+                method, self._server + path, params=query, json=body, headers=headers, timeout=TIMEOUT
+            ) as response:
+                if response.ok:
+                    return cast(dict[str, JsonValue], await response.json())
+                raise _error(response.status, await response.text(), response.headers.get("Retry-After"))
+        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
+            raise ClusterError(f"the API server cannot be reached: {error or type(error).__name__}") from error
+
+
+def _error(status: int, text: str, retry_after: str | None) -> ClusterError:
+    kind = {
+        400: Refused,
+        403: Refused,
+        404: NotFound,
+        409: Conflict,
+        422: Refused,
+    }.get(status, ClusterError)
+    seconds = float(retry_after) if retry_after is not None and retry_after.isdecimal() else None
+    return kind(_message(text) or f"the API server answered {status}", status=status, retry_after=seconds)
+
+
+def _message(text: str) -> str:
+    """The sentence in a Status object; the text itself where it is none."""
+    try:
+        answer = _Status.model_validate_json(text)
+    except ValidationError:
+        return text[:1024]
+    return answer.message

@@ -1,0 +1,176 @@
+"""A job under way: what its Job and pods say of where it stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from climatejobs.model import ErrorDetail, Phase
+from climatejobs.names import Reason
+
+from climatejobs_operator import attempts, failure
+from climatejobs_operator.actions import DeleteJob
+from climatejobs_operator.endings import fail
+from climatejobs_operator.error_details import shorten
+from climatejobs_operator.job_manifest import memory_limit
+from climatejobs_operator.jobs import Job, JobCondition
+from climatejobs_operator.observation import Decision, Observation
+from climatejobs_operator.pods import Pod, describe_waiting, is_pull_failure
+from climatejobs_operator.settings import Settings
+
+
+@dataclass(frozen=True)
+class _Course:
+    """What is reckoned from a Job and its pods."""
+
+    limit: int
+    before: int
+    """Attempts spent before this Job."""
+    failures: int
+    """Attempts of this Job that failed."""
+    failed: Sequence[Pod]
+    """Pods that failed, for whatever reason."""
+    latest: Pod | None
+    """The pod of the latest failed attempt."""
+    error: ErrorDetail | None
+    """What the latest failed attempt failed of."""
+
+    @property
+    def failed_attempts(self) -> int:
+        """Attempts that failed, over all Jobs."""
+        return self.before + self.failures
+
+
+def plan_course(seen: Observation, job: Job, now: datetime, settings: Settings) -> Decision:
+    """Where a ClimateJob with a Job of its own stands, when no pod has succeeded with a result."""
+    pods = [pod for pod in seen.pods if pod.metadata.controller_uid == job.metadata.uid]
+    course = _reckon(seen, job, pods, settings)
+    ending = _find_ending(seen, job, pods, course, now)
+    if ending is not None:
+        return ending
+    status = seen.climatejob.status
+    attempt = min(max(status.attempts or 0, course.failed_attempts + 1), course.limit)
+    current = status.model_copy(
+        update={
+            "attempts": attempt,
+            "job_name": job.metadata.name,
+            "retry_at": None,
+            "started_at": attempts.first_start(status, pods),
+            "error": course.error,
+            "log_tail": (failure.read_log_tail(course.latest) if course.latest else None) or status.log_tail,
+        }
+    )
+    active = _find_active(pods)
+    if active is not None and active.running_since is not None:
+        message = f"Running, attempt {attempt} of {course.limit}." if attempt > 1 else "Running."
+        running = current.model_copy(update={"phase": Phase.RUNNING, "message": message})
+        return Decision(running, Reason.STARTED)
+
+    begun = current.started_at is not None or bool(course.failed) or course.failed_attempts > 0
+    wait = describe_waiting(active) if active is not None else "Waiting for a pod."
+    if is_pull_failure(wait) and status.message is not None and is_pull_failure(status.message):
+        wait = status.message
+    if not begun:
+        pending = current.model_copy(update={"phase": Phase.PENDING, "message": shorten(wait, 2048)})
+        return Decision(pending, Reason.JOB_CREATED)
+    retry_at = None
+    if active is None:
+        retry_at = attempts.forecast_retry(course.failed, course.failures, status.retry_at, now)
+    retrying = current.model_copy(
+        update={
+            "phase": Phase.RETRYING,
+            "message": _describe_retry(course, wait if active is not None else None),
+            "retry_at": retry_at,
+        }
+    )
+    reason = Reason.ATTEMPT_FAILED if course.error is not None else Reason.DISRUPTED
+    return Decision(retrying, reason, wake_at=retry_at)
+
+
+def _reckon(seen: Observation, job: Job, pods: Sequence[Pod], settings: Settings) -> _Course:
+    limit = seen.climatejob.spec.max_attempts
+    before = attempts.attempts_before(limit, job)
+    failures = attempts.count_failures(job, pods)
+    latest = attempts.latest_failure(pods)
+    error = seen.climatejob.status.error
+    known = error.attempt or 0 if error is not None else 0
+    if latest is not None:
+        error = failure.describe_attempt(latest, before + failures, memory_limit(seen.climatejob, settings))
+    elif failures and before + failures > known:
+        error = failure.describe_unseen(before + failures)
+    return _Course(
+        limit=limit,
+        before=before,
+        failures=failures,
+        failed=[pod for pod in pods if pod.failed],
+        latest=latest,
+        error=error,
+    )
+
+
+def _find_ending(seen: Observation, job: Job, pods: Sequence[Pod], course: _Course, now: datetime) -> Decision | None:
+    """The end of the job, if it is plain already.
+
+    A permanent error and a last attempt that failed are final by the Job's own rules, so they are said at
+    once; the Job controller comes to the same end some time later.
+    """
+    begun = max(seen.climatejob.status.attempts or 0, course.failed_attempts)
+    tail = failure.read_log_tail(course.latest) if course.latest is not None else None
+    final = course.latest is not None and attempts.is_permanent(course.latest)
+    if course.error is not None and course.failures and (final or course.failed_attempts >= course.limit):
+        return fail(seen, course.error, now, attempts=begun, pod=course.latest, log_tail=tail)
+    if job.failure is not None:
+        error = _describe_condition(seen, job.failure, course, begun)
+        return fail(seen, error, now, attempts=begun, log_tail=tail)
+    for pod in pods:
+        if pod.runner.terminated is not None and pod.runner.terminated.exit_code == 0:
+            error = failure.describe_no_result(seen.climatejob.spec.process, max(begun, 1))
+            return fail(seen, error, now, attempts=max(begun, 1), pod=pod)
+    return _recover_result(seen, job, course, now) if job.complete else None
+
+
+def _describe_condition(seen: Observation, condition: JobCondition, course: _Course, begun: int) -> ErrorDetail:
+    if condition.reason == "DeadlineExceeded":
+        return failure.describe_deadline(seen.climatejob.spec.timeout_seconds, begun or None, course.error)
+    return course.error or failure.describe_job_failure(condition, begun or None)
+
+
+def _recover_result(seen: Observation, job: Job, course: _Course, now: datetime) -> Decision:
+    """The Job completed unseen. Another attempt finds what was published; without one left, the job fails."""
+    attempt = course.failed_attempts + 1
+    if attempt >= course.limit:
+        return fail(seen, failure.describe_result_lost(attempt), now, reason=Reason.RESULT_LOST, attempts=attempt)
+    status = seen.climatejob.status.model_copy(
+        update={
+            "phase": Phase.RETRYING,
+            "attempts": attempt + 1,
+            "job_name": None,
+            "message": "The pod was gone before its result was read; another attempt fetches it.",
+        }
+    )
+    return Decision(status, Reason.RESULT_LOST, (DeleteJob(job.metadata.name, job.metadata.uid),))
+
+
+def _find_active(pods: Sequence[Pod]) -> Pod | None:
+    """The pod that runs; else the youngest that is going to."""
+    live = [pod for pod in pods if not pod.ended]
+    return max(
+        live,
+        key=lambda pod: (
+            pod.running_since is not None,
+            pod.metadata.deletion_timestamp is None,
+            pod.metadata.creation_timestamp,
+        ),
+        default=None,
+    )
+
+
+def _describe_retry(course: _Course, wait: str | None) -> str:
+    if course.error is not None and course.failures:
+        text = f"Attempt {course.failed_attempts} of {course.limit} failed: {course.error.detail}."
+    elif course.failed:
+        text = "The cluster took the pod away; the attempt is repeated and does not count."
+    elif course.before:
+        text = f"The Job was deleted and made again; attempt {course.before + 1} of {course.limit} follows."
+    else:
+        text = "The attempt is repeated."
+    return shorten(f"{text} {wait}" if wait is not None else text, 2048)

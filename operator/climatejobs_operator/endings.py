@@ -1,0 +1,98 @@
+"""How a job ends: with verified outputs, with an error; and what is cleared away after it has."""
+
+from datetime import datetime
+
+from climatejobs.model import ErrorDetail, Phase, Progress
+from climatejobs.names import Reason
+
+from climatejobs_operator.actions import Action, DeleteJob
+from climatejobs_operator.attempts import attempts_before, count_failures
+from climatejobs_operator.error_details import shorten
+from climatejobs_operator.observation import Decision, Observation
+from climatejobs_operator.pods import Pod
+from climatejobs_operator.result import read_outputs
+
+
+def find_success(seen: Observation) -> Decision | None:
+    """Success as soon as the kubelet has told of it: the Job controller follows a second or two later.
+
+    A published result stands whatever becomes of its pod afterwards, so it also wins over a cancellation.
+    """
+    for pod in seen.pods:
+        outputs = read_outputs(seen.climatejob.spec.process, pod)
+        if outputs is None:
+            continue
+        status = seen.climatejob.status
+        attempts = max(status.attempts or 0, _attempt_of(seen, pod))
+        ended = status.model_copy(
+            update={
+                "phase": Phase.SUCCEEDED,
+                "message": "Done." if attempts == 1 else f"Done at attempt {attempts}.",
+                "attempts": attempts,
+                "retry_at": None,
+                "progress": (status.progress or Progress(percent=100)).model_copy(
+                    update={"percent": 100, "time": pod.ended_at}
+                ),
+                "started_at": status.started_at or pod.started_at,
+                "finished_at": pod.ended_at,
+                "job_name": seen.climatejob.metadata.name,
+                "results": dict(outputs),
+                "error": None,
+                "log_tail": None,
+            }
+        )
+        return Decision(ended, Reason.SUCCEEDED)
+    return None
+
+
+def fail(
+    seen: Observation,
+    error: ErrorDetail,
+    now: datetime,
+    *,
+    reason: Reason = Reason.FAILED,
+    attempts: int | None = None,
+    pod: Pod | None = None,
+    log_tail: str | None = None,
+) -> Decision:
+    """The end of a job that cannot succeed any more; `pod` is the one whose end made it so."""
+    status = seen.climatejob.status
+    sentence = error.detail[:1].upper() + error.detail[1:]
+    closing = "" if sentence.endswith((".", "!", "?", "…")) else "."
+    text = f"{sentence}{closing} {error.hint}" if error.hint else f"{sentence}{closing}"
+    ended = status.model_copy(
+        update={
+            "phase": Phase.FAILED,
+            "message": shorten(text, 2048),
+            "attempts": attempts if attempts is not None else status.attempts,
+            "retry_at": None,
+            "started_at": status.started_at or (pod.started_at if pod is not None else None),
+            "finished_at": pod.ended_at if pod is not None else now,
+            "error": error,
+            "log_tail": log_tail or status.log_tail,
+        }
+    )
+    return Decision(ended, reason)
+
+
+def plan_after_end(seen: Observation) -> tuple[Action, ...]:
+    """Delete a Job that goes on although its ClimateJob has ended.
+
+    So it is when the pod of a success is taken away before the Job controller has counted it, and when a
+    failure was plain from a pod that the controller judges otherwise.
+    """
+    job = seen.own_job
+    if job is None or job.ended or job.metadata.deletion_timestamp is not None:
+        return ()
+    lives_on = any(pod.metadata.deletion_timestamp is None for pod in seen.live_pods)
+    undone = seen.climatejob.phase is Phase.SUCCEEDED and any(pod.status.phase == "Failed" for pod in seen.pods)
+    return (DeleteJob(job.metadata.name, job.metadata.uid),) if lives_on or undone else ()
+
+
+def _attempt_of(seen: Observation, pod: Pod) -> int:
+    """The number of the attempt that a successful pod was."""
+    job = seen.own_job
+    if job is None or pod.metadata.controller_uid != job.metadata.uid:
+        return 1
+    siblings = [other for other in seen.pods if other.metadata.controller_uid == job.metadata.uid]
+    return attempts_before(seen.climatejob.spec.max_attempts, job) + count_failures(job, siblings) + 1

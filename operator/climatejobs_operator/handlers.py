@@ -1,0 +1,68 @@
+"""kopf's part: it watches three kinds and hands every event on. No handler decides anything.
+
+Only `on.event` is used: it writes no annotations, no finalizers, keeps no state and needs no order.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import kopf
+from climatejobs import names
+from climatejobs.model import TERMINAL_PHASES
+
+from climatejobs_operator.intake import Intake
+from climatejobs_operator.login import Credentials
+
+MANAGED = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_JOB_UID}"
+"""Label selector of the Jobs and pods that this operator made."""
+LIVE = ",".join(f"status.phase!={phase}" for phase in sorted(TERMINAL_PHASES))
+"""Field selector of the ClimateJobs that have not ended: memory follows the work at hand, not history."""
+
+
+def build_settings() -> kopf.OperatorSettings:
+    """kopf as a watcher: chunked lists, server-side selection, nothing posted, nothing scanned, no peering."""
+    settings = kopf.OperatorSettings()
+    settings.watching.chunk_size = 500
+    settings.watching.server_timeout = 600
+    settings.watching.client_timeout = 660
+    settings.watching.field_selectors[names.GROUP, names.VERSION, names.PLURAL] = LIVE
+    settings.watching.label_selectors["batch", "v1", "jobs"] = MANAGED
+    settings.watching.label_selectors["", "v1", "pods"] = MANAGED
+    settings.networking.request_timeout = 30
+    settings.queueing.idle_timeout = 1
+    settings.queueing.exit_timeout = 0.5
+    settings.persistence.consistency_timeout = 0
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.process.ultimate_exiting_timeout = 20
+    return settings
+
+
+def build_registry(intake: Intake, credentials: Credentials, relisted: Callable[[], None]) -> kopf.OperatorRegistry:
+    """The handlers. `relisted` is called for every object that comes of a list instead of a watch."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(server=credentials.server, aiohttp_session=credentials.open_session())
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
+    async def climatejob(event: kopf.RawEvent, **_: Any) -> None:
+        intake.take_climatejob(event["object"], deleted=is_deletion(event))
+
+    @kopf.on.event("batch", "v1", "jobs", registry=registry)
+    async def job(event: kopf.RawEvent, **_: Any) -> None:
+        intake.take_job(event["object"], deleted=is_deletion(event))
+
+    @kopf.on.event("", "v1", "pods", registry=registry)
+    async def pod(event: kopf.RawEvent, **_: Any) -> None:
+        intake.take_pod(event["object"], deleted=is_deletion(event))
+
+    def is_deletion(event: kopf.RawEvent) -> bool:
+        if event["type"] is None:
+            relisted()
+        return event["type"] == "DELETED"
+
+    _ = login, climatejob, job, pod
+    return registry

@@ -1,0 +1,70 @@
+"""The part of a batch/v1 Job that decisions are made from; everything else of it is dropped on reading."""
+
+from climatejobs.model import KubernetesModel, Time
+from pydantic import Field
+
+from climatejobs_operator.children import ChildMeta
+
+
+class JobCondition(KubernetesModel):
+    """One condition of a Job."""
+
+    type: str
+    status: str
+    reason: str | None = None
+    message: str | None = None
+    last_transition_time: Time | None = None
+
+
+class UncountedPods(KubernetesModel):
+    """Uids of pods that have ended and are about to be counted."""
+
+    failed: tuple[str, ...] = ()
+    succeeded: tuple[str, ...] = ()
+
+
+class JobSpec(KubernetesModel):
+    """What the Job controller was asked for."""
+
+    backoff_limit: int = 6
+
+
+class JobStatus(KubernetesModel):
+    """What the Job controller says."""
+
+    start_time: Time | None = None
+    failed: int = 0
+    uncounted_terminated_pods: UncountedPods = UncountedPods()
+    conditions: tuple[JobCondition, ...] = ()
+
+
+class Job(KubernetesModel):
+    """A Job as this operator sees it."""
+
+    metadata: ChildMeta
+    spec: JobSpec = JobSpec()
+    status: JobStatus = Field(default_factory=JobStatus)
+
+    def condition(self, *types: str) -> JobCondition | None:
+        """The first condition of one of these types that is True."""
+        return next((c for c in self.status.conditions if c.type in types and c.status == "True"), None)
+
+    @property
+    def failure(self) -> JobCondition | None:
+        """Why the Job failed; set before its pods are gone, so as soon as the decision stands."""
+        return self.condition("FailureTarget", "Failed")
+
+    @property
+    def complete(self) -> bool:
+        """Whether the Job controller has accepted a pod as the success."""
+        return self.condition("SuccessCriteriaMet", "Complete") is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further pod will be started."""
+        return self.complete or self.failure is not None
+
+    @property
+    def counted_failures(self) -> int:
+        """Pods that the Job controller has counted as failed, or is just counting."""
+        return self.status.failed + len(self.status.uncounted_terminated_pods.failed)

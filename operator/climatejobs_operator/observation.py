@@ -1,0 +1,56 @@
+"""What is known of one ClimateJob at one moment, and what is decided from it: the two ends of planning."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from climatejobs.model import ClimateJob, ClimateJobStatus
+from climatejobs.names import Reason
+
+from climatejobs_operator.actions import Action
+from climatejobs_operator.jobs import Job
+from climatejobs_operator.pods import Pod
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why the Job could not be made, as the cluster said it."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A ClimateJob with what belongs to it."""
+
+    climatejob: ClimateJob
+    job: Job | None = None
+    """The Job of the ClimateJob's name, whoever owns it."""
+    pods: tuple[Pod, ...] = ()
+    """Every pod labelled with the ClimateJob's uid, also of a Job that is gone."""
+    obstacle: Obstacle | None = None
+    unreadable: str | None = None
+    """Why the object's spec could not be read, where it could not."""
+
+    @property
+    def own_job(self) -> Job | None:
+        """The Job, if it is this ClimateJob's."""
+        if self.job is not None and self.job.metadata.controller_uid == self.climatejob.metadata.uid:
+            return self.job
+        return None
+
+    @property
+    def live_pods(self) -> tuple[Pod, ...]:
+        """Pods in which something runs or is going to."""
+        return tuple(pod for pod in self.pods if not pod.ended)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Where the ClimateJob stands and what to do about it, without the bookkeeping every status needs."""
+
+    status: ClimateJobStatus
+    reason: Reason
+    actions: tuple[Action, ...] = ()
+    wake_at: datetime | None = None
+    """When to look again even if nothing happens."""

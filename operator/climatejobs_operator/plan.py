@@ -1,0 +1,100 @@
+"""The one decision of the operator: from what is known of a ClimateJob to its status and what to do about it.
+
+Pure and level-based: the same observation gives the same plan, whatever events led there, and a plan that is
+carried out half-way is simply made again. Never reads a clock, never calls the cluster.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from climatejobs.model import ClimateJobStatus
+from climatejobs.names import Reason
+
+from climatejobs_operator.actions import Action, DeletePod
+from climatejobs_operator.cancellation import plan_cancellation
+from climatejobs_operator.conditions import derive_conditions
+from climatejobs_operator.course import plan_course
+from climatejobs_operator.endings import fail, find_success, plan_after_end
+from climatejobs_operator.events import Event, describe_transition
+from climatejobs_operator.observation import Decision, Observation
+from climatejobs_operator.settings import Settings
+from climatejobs_operator.start import plan_start
+from climatejobs_operator.validation import describe_unreadable, find_fault
+
+LOST_POD_PATIENCE = timedelta(seconds=120)
+"""How long past its grace a pod may be terminating before it is deleted without waiting for its kubelet."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A status to write if it differs, actions to take before that, and events to post after."""
+
+    status: ClimateJobStatus
+    reason: Reason | None = None
+    """Why; None where nothing is decided."""
+    actions: tuple[Action, ...] = ()
+    events: tuple[Event, ...] = ()
+    wake_at: datetime | None = None
+
+
+def make_plan(seen: Observation, now: datetime, settings: Settings) -> Plan:
+    """Decide for one ClimateJob. `now` is in UTC."""
+    now = now.replace(microsecond=0)
+    climatejob = seen.climatejob
+    if climatejob.phase.terminal:
+        return Plan(status=climatejob.status, actions=plan_after_end(seen))
+    if climatejob.metadata.deletion_timestamp is not None:
+        return Plan(status=climatejob.status)  # the garbage collector takes Job and pods along
+
+    decision = _decide(seen, now, settings)
+    actions, wake_at = _give_up_lost_pods(seen, decision, now)
+    status = decision.status.model_copy(
+        update={
+            "observed_generation": climatejob.metadata.generation,
+            "conditions": derive_conditions(
+                decision.status, climatejob.status.conditions, climatejob.metadata.generation, now
+            ),
+        }
+    )
+    return Plan(
+        status=status,
+        reason=decision.reason,
+        actions=actions,
+        events=describe_transition(climatejob.status, status, decision),
+        wake_at=wake_at,
+    )
+
+
+def _decide(seen: Observation, now: datetime, settings: Settings) -> Decision:
+    if seen.unreadable is not None:
+        return fail(seen, describe_unreadable(seen.unreadable), now, reason=Reason.INVALID)
+    success = find_success(seen)
+    if success is not None:
+        return success
+    if seen.climatejob.spec.cancel:
+        return plan_cancellation(seen, now)
+    job = seen.own_job
+    if job is not None:
+        return plan_course(seen, job, now, settings)
+    fault = find_fault(seen.climatejob.spec) if seen.climatejob.status.attempts is None else None
+    if fault is not None:
+        return fail(seen, fault, now, reason=Reason.INVALID)
+    return plan_start(seen, now)
+
+
+def _give_up_lost_pods(
+    seen: Observation, decision: Decision, now: datetime
+) -> tuple[tuple[Action, ...], datetime | None]:
+    """Add the pods whose kubelet has not answered for too long, or the time at which that will be so."""
+    actions = list(decision.actions)
+    wake_at = decision.wake_at
+    for pod in seen.live_pods:
+        asked = pod.metadata.deletion_timestamp
+        if asked is None or pod.metadata.deletion_grace_period_seconds == 0:
+            continue
+        patience_ends = asked + LOST_POD_PATIENCE  # a deletionTimestamp lies a grace period ahead
+        if patience_ends <= now:
+            actions.append(DeletePod(pod.metadata.name, pod.metadata.uid, grace_seconds=0))
+        elif wake_at is None or patience_ends < wake_at:
+            wake_at = patience_ends
+    return tuple(actions), wake_at

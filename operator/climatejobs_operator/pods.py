@@ -1,0 +1,163 @@
+"""The part of a pod that decisions are made from, and why a pod that should run does not yet."""
+
+from datetime import datetime
+
+from climatejobs import names
+from climatejobs.model import KubernetesModel, Time
+from pydantic import Field
+
+from climatejobs_operator.children import ChildMeta
+
+PULL_FAILURES = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+
+
+class Waiting(KubernetesModel):
+    """Why a container does not run yet."""
+
+    reason: str | None = None
+    message: str | None = None
+
+
+class Running(KubernetesModel):
+    """Since when a container runs."""
+
+    started_at: Time | None = None
+
+
+class Terminated(KubernetesModel):
+    """How a container ended."""
+
+    exit_code: int
+    reason: str | None = None
+    message: str | None = None
+    """The result document; or, of a container that failed without writing one, the end of its log."""
+    started_at: Time | None = None
+    finished_at: Time | None = None
+
+
+class ContainerState(KubernetesModel):
+    """One of the three."""
+
+    waiting: Waiting | None = None
+    running: Running | None = None
+    terminated: Terminated | None = None
+
+
+class ContainerStatus(KubernetesModel):
+    """A container of a pod."""
+
+    name: str
+    image: str = ""
+    state: ContainerState = ContainerState()
+
+
+class PodCondition(KubernetesModel):
+    """One condition of a pod."""
+
+    type: str
+    status: str
+    reason: str | None = None
+    message: str | None = None
+    last_transition_time: Time | None = None
+
+
+class PodStatus(KubernetesModel):
+    """What the scheduler and the kubelet say."""
+
+    phase: str = "Pending"
+    reason: str | None = None
+    message: str | None = None
+    conditions: tuple[PodCondition, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+
+
+class Pod(KubernetesModel):
+    """A pod as this operator sees it."""
+
+    metadata: ChildMeta
+    status: PodStatus = Field(default_factory=PodStatus)
+
+    def condition(self, type_: str) -> PodCondition | None:
+        """The condition of that type, whatever its status."""
+        return next((condition for condition in self.status.conditions if condition.type == type_), None)
+
+    @property
+    def runner(self) -> ContainerState:
+        """State of the container that computes; empty while the kubelet has not said anything."""
+        for status in self.status.container_statuses:
+            if status.name == names.RUNNER_CONTAINER:
+                return status.state
+        return ContainerState()
+
+    @property
+    def running_since(self) -> datetime | None:
+        """When the runner started, if it runs now."""
+        running = self.runner.running
+        return None if running is None else running.started_at or self.metadata.creation_timestamp
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the runner started, whether or not it still runs."""
+        terminated = self.runner.terminated
+        return terminated.started_at if terminated is not None else self.running_since
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of this pod runs or will run: restartPolicy is Never, so an exit is final."""
+        return self.status.phase in ("Succeeded", "Failed") or self.runner.terminated is not None
+
+    @property
+    def failed(self) -> bool:
+        """Whether this pod ended without success."""
+        terminated = self.runner.terminated
+        return self.status.phase == "Failed" or (terminated is not None and terminated.exit_code != 0)
+
+    @property
+    def disrupted(self) -> bool:
+        """Whether the cluster took the pod away: preemption, eviction, a lost node. Not a plain deletion."""
+        condition = self.condition("DisruptionTarget")
+        return condition is not None and condition.status == "True"
+
+    @property
+    def ended_at(self) -> datetime:
+        """When the pod ended, looked up in the order in which the Job controller does."""
+        terminated = self.runner.terminated
+        if terminated is not None and terminated.finished_at is not None:
+            return terminated.finished_at
+        ready = self.condition("Ready")
+        if ready is not None and ready.status == "False" and ready.last_transition_time is not None:
+            return ready.last_transition_time
+        return self.metadata.deletion_timestamp or self.metadata.creation_timestamp
+
+
+def describe_waiting(pod: Pod) -> str:
+    """One sentence: why the runner in this pod does not compute yet."""
+    if pod.metadata.deletion_timestamp is not None:
+        return "Waiting for the previous pod to end."
+    scheduled = pod.condition("PodScheduled")
+    if scheduled is None or scheduled.status != "True":
+        return _describe_scheduling(scheduled)
+    return _describe_container(pod)
+
+
+def _describe_scheduling(scheduled: PodCondition | None) -> str:
+    if scheduled is None:
+        return "Waiting for a node."
+    if scheduled.reason == "Unschedulable":
+        return f"No node can take the pod yet: {scheduled.message or 'the scheduler does not say why'}"
+    return f"Waiting to be scheduled: {scheduled.message or scheduled.reason or 'no reason given'}"
+
+
+def _describe_container(pod: Pod) -> str:
+    waiting = pod.runner.waiting
+    if waiting is None or waiting.reason in (None, "ContainerCreating", "PodInitializing"):
+        return "Starting: the node mounts the data and pulls the image if it has to."
+    if waiting.reason in PULL_FAILURES:
+        image = next((status.image for status in pod.status.container_statuses if status.image), "of the runner")
+        return f"The image {image} cannot be pulled ({waiting.reason}): {waiting.message or 'no reason given'}"
+    return f"The runner cannot start ({waiting.reason}): {waiting.message or 'no reason given'}"
+
+
+def is_pull_failure(sentence: str | None) -> bool:
+    """Whether a sentence of `describe_waiting` tells of an image; the kubelet alternates between two wordings."""
+    return sentence is not None and sentence.startswith("The image ")

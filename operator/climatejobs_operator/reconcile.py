@@ -1,0 +1,238 @@
+"""From a key in the queue to a cluster that is as it should be: fetch from the cache, plan, carry out.
+
+Level-based: what is done follows from what is there, so it may be done at any time and any number of times.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from climatejobs import names
+from climatejobs.model import ClimateJob
+from climatejobs.names import Reason
+
+from climatejobs_operator.actions import Action, ConfirmGone, CreateJob, DeleteJob, DeletePod
+from climatejobs_operator.cache import Cache, Entry, read_entry
+from climatejobs_operator.cluster import (
+    CLIMATEJOBS,
+    EVENTS,
+    JOBS,
+    PODS,
+    Cluster,
+    ClusterError,
+    Conflict,
+    NotFound,
+    Refused,
+)
+from climatejobs_operator.events import Event, build_event
+from climatejobs_operator.intake import Intake
+from climatejobs_operator.job_manifest import build_job
+from climatejobs_operator.jobs import Job
+from climatejobs_operator.logs import fields
+from climatejobs_operator.observation import Observation, Obstacle
+from climatejobs_operator.plan import Plan, make_plan
+from climatejobs_operator.pods import Pod
+from climatejobs_operator.settings import Settings
+from climatejobs_operator.workqueue import WorkQueue
+
+logger = logging.getLogger(__name__)
+
+
+class Outdated(Exception):
+    """The plan was made from knowledge that has just proved old; the cache is right now, so plan again."""
+
+
+class Hindered(Exception):
+    """The Job cannot be made for now."""
+
+    def __init__(self, obstacle: Obstacle, retry_after: float | None = None) -> None:
+        super().__init__(obstacle.message)
+        self.obstacle = obstacle
+        self.retry_after = retry_after
+
+
+class Reconciler:
+    """Works the queue off."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        cache: Cache,
+        queue: WorkQueue,
+        intake: Intake,
+        settings: Settings,
+        *,
+        instance: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._cluster = cluster
+        self._cache = cache
+        self._queue = queue
+        self._intake = intake
+        self._settings = settings
+        self._instance = instance
+        self._now = now
+
+    async def work(self, synced: asyncio.Event) -> None:
+        """Once the cache is complete, take keys and reconcile them, for ever.
+
+        Whatever goes wrong with one key costs that key a pause and nothing else.
+        """
+        await synced.wait()
+        while True:
+            key = await self._queue.take()
+            try:
+                await self._attend(key)
+            except ClusterError as error:
+                pause = self._queue.retry(key, error.retry_after)
+                logger.warning("%s; trying again in %.1f s", error, pause, extra=fields(job=key, status=error.status))
+            except Exception:
+                pause = self._queue.retry(key)
+                logger.exception("Unexpected failure; trying again in %.1f s", pause, extra=fields(job=key))
+            finally:
+                self._queue.finish(key)
+
+    async def _attend(self, key: str) -> None:
+        try:
+            wake_at = await self.reconcile(key)
+        except Outdated:
+            self._queue.add(key)
+            return
+        except Hindered as hindrance:
+            self._queue.retry(key, hindrance.retry_after)
+            return
+        self._queue.forget(key)
+        if wake_at is not None:
+            self._queue.add_after(key, max(0.0, (wake_at - self._now()).total_seconds()))
+
+    async def reconcile(self, key: str) -> datetime | None:
+        """Bring one ClimateJob forward; the time at which to look again if nothing happens."""
+        seen = self._cache.observe(key)
+        if seen is None:
+            seen = await self._look_behind(key)
+        if seen is None:
+            return None
+        plan = make_plan(seen, self._now(), self._settings)
+        hindrance: Hindered | None = None
+        try:
+            for action in plan.actions:
+                await self._carry_out(action, seen.climatejob)
+        except Hindered as caught:
+            hindrance = caught
+            plan = make_plan(replace(seen, obstacle=caught.obstacle), self._now(), self._settings)
+        await self._write(seen, plan)
+        if hindrance is not None:
+            raise hindrance
+        return plan.wake_at
+
+    async def _look_behind(self, key: str) -> Observation | None:
+        """The ClimateJob of a Job that goes on without one in the cache: ended, deleted, or not heard of yet."""
+        job = self._cache.jobs.get(key)
+        pods = self._cache.pods.of_job(key)
+        if job is None or job.ended or not any(pod.failed or not pod.ended for pod in pods):
+            return None
+        try:
+            entry = read_entry(await self._cluster.get(CLIMATEJOBS, key))
+        except NotFound:
+            return None  # the garbage collector takes Job and pods along
+        if not entry.climatejob.phase.terminal and self._cache.climatejobs.put(entry):
+            return self._cache.observe(key)
+        return self._cache.observe_entry(entry)
+
+    async def _carry_out(self, action: Action, climatejob: ClimateJob) -> None:
+        match action:
+            case CreateJob():
+                await self._create_job(action, climatejob)
+            case DeleteJob(name, uid):
+                await self._cluster.delete(JOBS, name, uid)
+                logger.info("Deleted Job", extra=fields(job=climatejob.metadata.name))
+            case DeletePod(name, uid, grace_seconds):
+                await self._cluster.delete(PODS, name, uid, grace_seconds=grace_seconds)
+                logger.info("Deleted pod", extra=fields(job=climatejob.metadata.name, pod=name, grace=grace_seconds))
+            case ConfirmGone(uid):
+                await self._confirm_gone(uid)
+
+    async def _create_job(self, action: CreateJob, climatejob: ClimateJob) -> None:
+        name = climatejob.metadata.name
+        try:
+            made = await self._cluster.create(JOBS, build_job(climatejob, action, self._settings))
+        except Conflict:
+            await self._adopt_job(climatejob)
+        except NotFound as error:
+            raise ClusterError(f"the namespace is not there: {error}") from error
+        except Refused as error:
+            message = f"The cluster refuses to make the Job: {error}"
+            raise Hindered(Obstacle(Reason.REFUSED, message), error.retry_after) from error
+        else:
+            self._intake.take_created(Job.model_validate(made))
+            logger.info("Made Job", extra=fields(job=name, attemptsBefore=action.attempts_before))
+
+    async def _adopt_job(self, climatejob: ClimateJob) -> None:
+        """There is a Job of that name: ours, made before a restart or unheard of yet, or somebody else's."""
+        name = climatejob.metadata.name
+        try:
+            job = Job.model_validate(await self._cluster.get(JOBS, name))
+        except NotFound:
+            raise Outdated from None
+        if job.metadata.controller_uid == climatejob.metadata.uid:
+            self._cache.jobs.put(job)
+            raise Outdated
+        message = (
+            f"Waiting: the name {name} is taken by a Job of another owner; delete it or submit under another name."
+        )
+        raise Hindered(Obstacle(Reason.NAME_TAKEN, message))
+
+    async def _confirm_gone(self, uid: str) -> None:
+        alive = False
+        async for page in self._cluster.list_pages(PODS, labels=f"{names.LABEL_JOB_UID}={uid}"):
+            for manifest in page.items:
+                pod = Pod.model_validate(manifest)
+                self._cache.pods.put(pod)
+                alive = alive or not pod.ended
+        if alive:
+            raise Outdated
+
+    async def _write(self, seen: Observation, plan: Plan) -> None:
+        climatejob = seen.climatejob
+        if plan.status == climatejob.status:
+            return
+        metadata = climatejob.metadata
+        try:
+            written = await self._cluster.write_status(
+                CLIMATEJOBS, metadata.name, metadata.resource_version, plan.status.to_manifest()
+            )
+        except NotFound:
+            self._cache.end(Entry(climatejob))
+            return
+        except Conflict:
+            await self._refresh(climatejob)
+            raise Outdated from None
+        self._intake.take_written(read_entry(written))
+        logger.info(
+            plan.status.message,
+            extra=fields(job=metadata.name, phase=plan.status.phase, reason=plan.reason, attempt=plan.status.attempts),
+        )
+        for event in plan.events:
+            await self._post(event, climatejob)
+
+    async def _refresh(self, climatejob: ClimateJob) -> None:
+        try:
+            entry = read_entry(await self._cluster.get(CLIMATEJOBS, climatejob.metadata.name))
+        except NotFound:
+            return
+        if entry.climatejob.phase.terminal:
+            self._cache.end(entry)
+        else:
+            self._cache.climatejobs.put(entry)
+
+    async def _post(self, event: Event, climatejob: ClimateJob) -> None:
+        """Post an event. It is news for people and never worth a failed reconciliation."""
+        manifest = build_event(event, climatejob.metadata, self._now(), self._instance)
+        try:
+            await self._cluster.create(EVENTS, manifest)
+        except Conflict:
+            return  # posted before
+        except ClusterError as error:
+            logger.warning("Event %s not posted: %s", event.reason, error, extra=fields(job=climatejob.metadata.name))

@@ -1,0 +1,112 @@
+"""The full comparison: lists what there is and puts right what a watch has lost, deletions above all.
+
+kopf reports no deletion that happens between two watches (a 410, a restart), so a comparison follows every
+listing of kopf's, and one is made every resync period in any case.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from climatejobs_operator.cache import Cache, Entry, HasMetadata, Shelf, pod_job_name, read_entry
+from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS, Cluster, ClusterError, Resource
+from climatejobs_operator.handlers import LIVE, MANAGED
+from climatejobs_operator.jobs import Job
+from climatejobs_operator.logs import fields
+from climatejobs_operator.pods import Pod
+from climatejobs_operator.pulse import Pulse
+from climatejobs_operator.workqueue import Backoff, WorkQueue
+
+SETTLE_SECONDS = 10.0
+"""From a listing of kopf's to the comparison that follows it."""
+
+logger = logging.getLogger(__name__)
+
+
+class Resync:
+    """Compares the cache with the cluster, when told to and every now and then."""
+
+    def __init__(self, cluster: Cluster, cache: Cache, queue: WorkQueue, pulse: Pulse, period: float) -> None:
+        self._cluster = cluster
+        self._cache = cache
+        self._queue = queue
+        self._pulse = pulse
+        self._period = period
+        self._relisted = asyncio.Event()
+        self.synced = asyncio.Event()
+        """Set once the cache holds all there is, so that decisions can be made from it."""
+
+    def note_listing(self) -> None:
+        """kopf has listed: what vanished before that, it does not know."""
+        self._relisted.set()
+
+    async def run(self, chance: Callable[[], float]) -> None:
+        """Compare for ever; `chance` gives jitter in [0, 1)."""
+        failures = 0
+        backoff = Backoff(first_seconds=0.5, max_seconds=60)
+        while True:
+            try:
+                await self.compare()
+            except ClusterError as error:
+                failures += 1
+                logger.warning("The comparison with the cluster failed: %s", error)
+                await asyncio.sleep(backoff.delay(failures, chance()))
+                continue
+            failures = 0
+            if not self.synced.is_set():
+                self.synced.set()
+                self._relisted.set()  # kopf lists at about the same time, and need not find anything to tell of
+            try:
+                await asyncio.wait_for(self._relisted.wait(), self._period * (0.9 + chance() / 5))
+                await asyncio.sleep(SETTLE_SECONDS)
+            except TimeoutError:
+                continue
+            self._relisted.clear()
+
+    async def compare(self) -> None:
+        """One comparison; every job in hand is looked at afterwards."""
+        # Jobs and pods before ClimateJobs: one that is known then has all that had been made for it.
+        repaired = {
+            PODS.plural: await self._compare(PODS, self._cache.pods, Pod.model_validate, pod_job_name, labels=MANAGED),
+            JOBS.plural: await self._compare(
+                JOBS, self._cache.jobs, Job.model_validate, lambda job: job.metadata.name, labels=MANAGED
+            ),
+            CLIMATEJOBS.plural: await self._compare(
+                CLIMATEJOBS, self._cache.climatejobs, read_entry, lambda entry: entry.metadata.name, fields_=LIVE
+            ),
+        }
+        for name in self._cache.climatejobs.names():
+            self._queue.add(name)
+        logger.info(
+            "Compared with the cluster: %s",
+            ", ".join(f"{count} {kind} put right" for kind, count in repaired.items()),
+            extra=fields(jobs=len(self._cache.climatejobs)),
+        )
+
+    async def _compare[T: HasMetadata](
+        self,
+        resource: Resource,
+        shelf: Shelf[T],
+        read: Callable[[Mapping[str, object]], T],
+        key: Callable[[T], str],
+        *,
+        labels: str = "",
+        fields_: str = "",
+    ) -> int:
+        listed: list[T] = []
+        version = 0
+        async for page in self._cluster.list_pages(resource, labels=labels, fields=fields_):
+            listed.extend(read(manifest) for manifest in page.items)
+            version = int(page.version)
+        changed, gone = shelf.compare(listed, version)
+        for item in changed:
+            shelf.put(item)
+            self._queue.add(key(item))
+        for item in gone:
+            self._pulse.hear(resource.plural, item.metadata.name, version)
+            if isinstance(item, Entry):
+                self._cache.end(item)
+            else:
+                shelf.discard([item])
+            self._queue.add(key(item))
+        return len(changed) + len(gone)

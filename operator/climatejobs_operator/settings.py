@@ -1,0 +1,62 @@
+"""What the installation decides, read from the environment once at the start."""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from climatejobs.model import Quantity
+from pydantic import BaseModel, ConfigDict, Field, Json, JsonValue, ValidationError
+
+PREFIX = "CLIMATEJOBS_OPERATOR_"
+NAMESPACE = "CLIMATEJOBS_NAMESPACE"
+
+
+class SettingsError(Exception):
+    """The environment does not say what the operator needs to know; the text names each variable."""
+
+
+class Settings(BaseModel):
+    """The settings; `from_environment` says how the variables are called."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    namespace: str = Field(min_length=1)
+    """The one namespace that is served."""
+    runner_image: str = Field(min_length=1)
+    runner_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    runner_service_account: str = "default"
+    runner_cpu: Quantity = "1"
+    runner_memory: Quantity = "1Gi"
+    runner_user: Annotated[int, Field(ge=1)] = 10001
+    runner_group: Annotated[int, Field(ge=1)] = 10001
+    """Also the fsGroup of the data volume, shared with the API."""
+    runner_pod: Json[dict[str, JsonValue]] = Field(default_factory=dict[str, JsonValue])
+    """Laid over the spec of every runner pod: nodeSelector, tolerations, imagePullSecrets and the like."""
+    runner_grace_seconds: Annotated[int, Field(ge=0)] = 30
+    data_claim: str = Field(min_length=1)
+    """Name of the PersistentVolumeClaim that holds the data root."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 4
+    resync_seconds: Annotated[float, Field(ge=1)] = 600
+    probe_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "json"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read CLIMATEJOBS_NAMESPACE and, for every other field, CLIMATEJOBS_OPERATOR_<FIELD>.
+
+        A variable that is empty counts as absent. Raises `SettingsError`.
+        """
+        given = {name: environ.get(variable_name(name), "") for name in cls.model_fields}
+        try:
+            return cls.model_validate({name: text for name, text in given.items() if text})
+        except ValidationError as error:
+            faults = (
+                f"{variable_name(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors(include_url=False)
+            )
+            raise SettingsError("; ".join(faults)) from None
+
+
+def variable_name(field: str) -> str:
+    """The environment variable that holds a setting."""
+    return NAMESPACE if field == "namespace" else PREFIX + field.upper()

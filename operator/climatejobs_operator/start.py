@@ -1,0 +1,61 @@
+"""Making the Job, for the first time or again after somebody has deleted it."""
+
+from datetime import datetime
+
+from climatejobs.model import Phase
+from climatejobs.names import Reason
+
+from climatejobs_operator.actions import Action, ConfirmGone, CreateJob
+from climatejobs_operator.attempts import first_start, spent_attempts
+from climatejobs_operator.cancellation import delete_pods
+from climatejobs_operator.endings import fail
+from climatejobs_operator.error_details import shorten
+from climatejobs_operator.failure import describe_deadline, describe_job_lost
+from climatejobs_operator.observation import Decision, Observation
+
+
+def plan_start(seen: Observation, now: datetime) -> Decision:
+    """What to do for a ClimateJob that has no Job of its own."""
+    climatejob = seen.climatejob
+    status, spec = climatejob.status, climatejob.spec
+    again = status.attempts is not None
+    before = spent_attempts(status, seen.pods)
+    if before >= spec.max_attempts:
+        return fail(seen, describe_job_lost(before), now, reason=Reason.JOB_LOST)
+    left = _seconds_left(seen, now)
+    if left < 1:
+        error = describe_deadline(spec.timeout_seconds, status.attempts, status.error)
+        return fail(seen, error, now)
+
+    started_at = first_start(status, seen.pods)
+    waiting = status.model_copy(
+        update={
+            "phase": Phase.RETRYING if started_at is not None or before else Phase.PENDING,
+            "attempts": before + 1 if again else None,
+            "retry_at": None,
+            "started_at": started_at,
+            "job_name": None,
+            "message": "Waiting for a pod.",
+        }
+    )
+    if seen.job is not None:
+        message = f"Waiting: the name {climatejob.metadata.name} is taken by a Job of another owner."
+        return Decision(waiting.model_copy(update={"message": message}), Reason.NAME_TAKEN)
+    if seen.obstacle is not None:
+        message = shorten(seen.obstacle.message, 2048)
+        return Decision(waiting.model_copy(update={"message": message}), seen.obstacle.reason)
+    if seen.live_pods:
+        message = "Its Job was deleted; starting again as soon as the pod has ended."
+        lost = waiting.model_copy(update={"message": message})
+        return Decision(lost, Reason.JOB_LOST, delete_pods(seen))
+    create = CreateJob(attempts_before=before, deadline_seconds=left)
+    actions: tuple[Action, ...] = (ConfirmGone(climatejob.metadata.uid), create) if again else (create,)
+    made = waiting.model_copy(update={"attempts": before + 1, "job_name": climatejob.metadata.name})
+    return Decision(made, Reason.JOB_CREATED, actions)
+
+
+def _seconds_left(seen: Observation, now: datetime) -> int:
+    """Of the time for all attempts together; it runs from the start of the first."""
+    timeout = seen.climatejob.spec.timeout_seconds
+    started = seen.climatejob.status.started_at
+    return timeout if started is None else timeout - int((now - started).total_seconds())

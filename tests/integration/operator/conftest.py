@@ -1,0 +1,80 @@
+"""The operator as the process it is in a cluster, against the control plane, for one namespace."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import ControlPlane
+from tests.integration.operator.kubelet import Kubelet
+
+PROGRAM = Path(sys.executable).with_name("climatejobs-operator")
+
+
+class OperatorProcess:
+    """An operator that can be started, stopped and killed."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self._environment = environment
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([PROGRAM], env=self._environment, stderr=log)
+
+    def kill(self) -> None:
+        """As a node that loses power would end it."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """As Kubernetes ends it; the exit status."""
+        return self._end(signal.SIGTERM)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def _end(self, how: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(how)
+        return self._process.wait(timeout=20)
+
+
+@pytest.fixture
+def stopped_operator(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """An operator for the namespace that has not been started."""
+    environment = {
+        **os.environ,
+        "KUBECONFIG": str(control_plane.kubeconfig),
+        "CLIMATEJOBS_NAMESPACE": namespace,
+        "CLIMATEJOBS_OPERATOR_RUNNER_IMAGE": "runner:test",
+        "CLIMATEJOBS_OPERATOR_DATA_CLAIM": "data",
+        "CLIMATEJOBS_OPERATOR_PROBE_PORT": "0",
+        "CLIMATEJOBS_OPERATOR_LOG_FORMAT": "text",
+    }
+    process = OperatorProcess(environment, tmp_path / "operator.log")
+    yield process
+    if process.running:
+        process.kill()
+    sys.stdout.write(process.log)  # pytest shows it where a test has failed
+
+
+@pytest.fixture
+def operator(stopped_operator: OperatorProcess) -> OperatorProcess:
+    """An operator that serves the namespace."""
+    stopped_operator.start()
+    return stopped_operator
+
+
+@pytest.fixture
+def kubelet(control_plane: ControlPlane, namespace: str) -> Kubelet:
+    return Kubelet(control_plane.objects, namespace)

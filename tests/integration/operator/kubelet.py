@@ -1,0 +1,90 @@
+"""The test in the kubelet's place: writes the pod statuses that a node would write. The Job controller is real."""
+
+from datetime import UTC, datetime
+
+from climatejobs import names
+from climatejobs.results import ResultDocument
+
+from tests.cluster_objects import ClusterObjects, Manifest, wait_until
+
+ECHO_OUTPUTS: Manifest = {"message": "hello", "numbers": [1, 2]}
+
+
+def success_message(outputs: Manifest | None = None) -> str:
+    """What a runner leaves that has done its work."""
+    return ResultDocument(outputs=outputs or ECHO_OUTPUTS).to_json()
+
+
+class Kubelet:
+    """The node of one namespace."""
+
+    def __init__(self, objects: ClusterObjects, namespace: str) -> None:
+        self._objects = objects
+        self._namespace = namespace
+
+    def pods(self, job: str) -> list[Manifest]:
+        """The pods of a ClimateJob, oldest first."""
+        found = self._objects.list("Pod", self._namespace, label_selector=f"{names.LABEL_JOB_NAME}={job}")
+        return sorted(found, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
+
+    def await_pod(self, job: str, number: int = 1, seconds: float = 30) -> Manifest:
+        """The number-th pod that the Job controller has made, once it is there."""
+        return wait_until(
+            lambda: pods[number - 1] if len(pods := self.pods(job)) >= number else None,
+            f"pod {number} of {job}",
+            seconds,
+        )
+
+    def wait(self, pod: Manifest, reason: str, message: str) -> None:
+        """The container cannot start yet."""
+        self._write(pod, "Pending", {"waiting": {"reason": reason, "message": message}})
+
+    def run(self, pod: Manifest) -> None:
+        """The container runs."""
+        self._write(pod, "Running", {"running": {"startedAt": _now()}})
+
+    def finish(
+        self,
+        pod: Manifest,
+        exit_code: int,
+        message: str = "",
+        reason: str | None = None,
+        conditions: tuple[Manifest, ...] = (),
+    ) -> None:
+        """The container has ended, and the pod with it."""
+        terminated: Manifest = {
+            "exitCode": exit_code,
+            "reason": reason or ("Completed" if exit_code == 0 else "Error"),
+            "message": message,
+            "startedAt": _now(),
+            "finishedAt": _now(),
+        }
+        phase = "Succeeded" if exit_code == 0 else "Failed"
+        self._write(pod, phase, {"terminated": terminated}, conditions)
+
+    def _write(self, pod: Manifest, phase: str, state: Manifest, conditions: tuple[Manifest, ...] = ()) -> None:
+        running = "running" in state
+        status: Manifest = {
+            "phase": phase,
+            "conditions": [
+                {"type": "PodScheduled", "status": "True"},
+                {"type": "Ready", "status": "True" if running else "False", "lastTransitionTime": _now()},
+                *conditions,
+            ],
+            "containerStatuses": [
+                {
+                    "name": names.RUNNER_CONTAINER,
+                    "image": "runner:test",
+                    "imageID": "",
+                    "ready": running,
+                    "started": running,
+                    "restartCount": 0,
+                    "state": state,
+                }
+            ],
+        }
+        self._objects.patch_status("Pod", pod["metadata"]["name"], self._namespace, {"status": status})
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,173 @@
+"""ClimateJobs, Jobs and pods for tests, each with just what a test cares for."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from climatejobs import names
+from climatejobs.model import ClimateJob
+from climatejobs.results import ResultDocument
+from climatejobs_operator.jobs import Job
+from climatejobs_operator.observation import Observation, Obstacle
+from climatejobs_operator.plan import Plan, make_plan
+from climatejobs_operator.pods import Pod
+from climatejobs_operator.settings import Settings
+
+type Manifest = dict[str, Any]
+
+NOW = datetime(2026, 2, 1, 12, 0, 0, tzinfo=UTC)
+OUTPUTS: Manifest = {"message": "hello"}
+SETTINGS = Settings(namespace="climate", runner_image="registry.example/runner:1", data_claim="data")
+
+
+def at(seconds: float) -> str:
+    """A moment that many seconds after NOW (before it, if negative), as Kubernetes writes it."""
+    return (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def success_text(outputs: Manifest | None = None) -> str:
+    return ResultDocument(outputs=OUTPUTS if outputs is None else outputs).to_json()
+
+
+def climatejob_manifest(
+    name: str = "job", *, status: Manifest | None = None, version: int = 1, **spec: Any
+) -> Manifest:
+    manifest: Manifest = {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {
+            "name": name,
+            "namespace": "climate",
+            "uid": f"uid-of-{name}",
+            "resourceVersion": str(version),
+            "generation": 1,
+            "creationTimestamp": at(-60),
+        },
+        "spec": {"process": "echo", "inputs": {"message": "hello"}, **spec},
+    }
+    return manifest if status is None else {**manifest, "status": status}
+
+
+def make_climatejob(name: str = "job", *, status: Manifest | None = None, **spec: Any) -> ClimateJob:
+    return ClimateJob.from_manifest(climatejob_manifest(name, status=status, **spec))
+
+
+def job_manifest(
+    name: str = "job",
+    *,
+    uid: str = "uid-of-batch-job",
+    owner: str = "uid-of-job",
+    backoff_limit: int = 2,
+    failed: int = 0,
+    uncounted: tuple[str, ...] = (),
+    condition: tuple[str, str, str] | None = None,
+    version: int = 1,
+    deleting: bool = False,
+) -> Manifest:
+    """A Job; `condition` is type, reason and message of one that is True."""
+    conditions = [dict(zip(("type", "reason", "message"), condition, strict=True), status="True")] if condition else []
+    metadata: Manifest = {
+        "name": name,
+        "namespace": "climate",
+        "uid": uid,
+        "resourceVersion": str(version),
+        "creationTimestamp": at(-50),
+        "ownerReferences": [{"kind": names.KIND, "name": name, "uid": owner, "controller": True}],
+    }
+    if deleting:
+        metadata["deletionTimestamp"] = at(0)
+    return {
+        "metadata": metadata,
+        "spec": {"backoffLimit": backoff_limit},
+        "status": {
+            "failed": failed,
+            "conditions": conditions,
+            "uncountedTerminatedPods": {"failed": list(uncounted)} if uncounted else {},
+        },
+    }
+
+
+def make_job(name: str = "job", **facts: Any) -> Job:
+    return Job.model_validate(job_manifest(name, **facts))
+
+
+def pod_manifest(
+    name: str = "pod-1",
+    *,
+    job: str = "job",
+    job_uid: str = "uid-of-job",
+    controller: str = "uid-of-batch-job",
+    phase: str = "Pending",
+    state: Manifest | None = None,
+    conditions: tuple[Manifest, ...] = ({"type": "PodScheduled", "status": "True"},),
+    created: float = -40,
+    deleting: float | None = None,
+    grace: int = 30,
+    version: int = 1,
+    **status: Any,
+) -> Manifest:
+    metadata: Manifest = {
+        "name": name,
+        "namespace": "climate",
+        "uid": f"uid-of-{name}",
+        "resourceVersion": str(version),
+        "creationTimestamp": at(created),
+        "labels": {names.LABEL_JOB_NAME: job, names.LABEL_JOB_UID: job_uid},
+        "ownerReferences": [{"kind": "Job", "name": job, "uid": controller, "controller": True}],
+    }
+    if deleting is not None:
+        metadata |= {"deletionTimestamp": at(deleting), "deletionGracePeriodSeconds": grace}
+    containers = [] if state is None else [{"name": names.RUNNER_CONTAINER, "image": "runner:1", "state": state}]
+    return {
+        "metadata": metadata,
+        "status": {"phase": phase, "conditions": list(conditions), "containerStatuses": containers, **status},
+    }
+
+
+def make_pod(name: str = "pod-1", **facts: Any) -> Pod:
+    return Pod.model_validate(pod_manifest(name, **facts))
+
+
+def running_pod(name: str = "pod-1", *, started: float = -30, **facts: Any) -> Pod:
+    return make_pod(name, phase="Running", state={"running": {"startedAt": at(started)}}, **facts)
+
+
+def ended_pod(
+    name: str = "pod-1",
+    *,
+    exit_code: int,
+    message: str = "",
+    reason: str | None = None,
+    started: float = -30,
+    finished: float = -5,
+    disrupted: bool = False,
+    **facts: Any,
+) -> Pod:
+    terminated: Manifest = {
+        "exitCode": exit_code,
+        "message": message,
+        "reason": reason,
+        "startedAt": at(started),
+        "finishedAt": at(finished),
+    }
+    if disrupted:
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "EvictionByEvictionAPI",
+            "message": "drain",
+        }
+        facts["conditions"] = (condition,)
+    phase = "Succeeded" if exit_code == 0 else "Failed"
+    return make_pod(name, phase=phase, state={"terminated": terminated}, **facts)
+
+
+def plan_for(
+    climatejob: ClimateJob,
+    job: Job | None = None,
+    *pods: Pod,
+    obstacle: Obstacle | None = None,
+    unreadable: str | None = None,
+    now: datetime = NOW,
+) -> Plan:
+    seen = Observation(climatejob, job, pods, obstacle, unreadable)
+    return make_plan(seen, now, SETTINGS)

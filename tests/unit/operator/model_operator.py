@@ -1,0 +1,73 @@
+"""The operator's own parts on the model of a cluster, driven step by step without an event loop."""
+
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any
+
+from climatejobs_operator.cache import Cache
+from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS
+from climatejobs_operator.intake import Intake
+from climatejobs_operator.pulse import Pulse
+from climatejobs_operator.reconcile import Hindered, Outdated, Reconciler
+from climatejobs_operator.resync import Resync
+from climatejobs_operator.workqueue import WorkQueue
+
+from tests.unit.operator.builders import NOW, SETTINGS
+from tests.unit.operator.model_cluster import NAME, Manifest, ModelCluster
+from tests.unit.operator.timetable import ManualTimetable
+
+
+def run[T](work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never has to wait, without an event loop."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("the model waits for nothing")
+
+
+class ModelOperator:
+    """The operator's own parts, on the model; a new one knows nothing, as after a restart."""
+
+    def __init__(self, cluster: ModelCluster) -> None:
+        timetable = ManualTimetable()
+        self.cache = Cache()
+        queue = WorkQueue(timetable, lambda: 0.5)
+        pulse = Pulse(queue, timetable.time)
+        self.intake = Intake(self.cache, queue, pulse)
+        self.resync = Resync(cluster, self.cache, queue, pulse, 600)
+        self.reconciler = Reconciler(
+            cluster,
+            self.cache,
+            queue,
+            self.intake,
+            SETTINGS,
+            instance="test",
+            now=lambda: NOW + timedelta(seconds=cluster.seconds),
+        )
+        run(self.resync.compare())
+
+    def deliver(self, kind: str, manifest: Manifest, *, deleted: bool) -> None:
+        take = {
+            CLIMATEJOBS.plural: self.intake.take_climatejob,
+            JOBS.plural: self.intake.take_job,
+            PODS.plural: self.intake.take_pod,
+        }[kind]
+        take(manifest, deleted=deleted)
+
+    def catch_up(self) -> None:
+        """Hear of everything there is, and act on it."""
+        run(self.resync.compare())
+        self.reconcile()
+
+    def reconcile(self) -> None:
+        """Act on what is known, again where that proves to be outdated."""
+        for _ in range(5):
+            try:
+                run(self.reconciler.reconcile(NAME))
+            except Outdated:
+                continue
+            except Hindered:
+                return
+            return
+        raise AssertionError("the operator goes round in circles")

@@ -1,0 +1,115 @@
+"""What is remembered of the cluster, in whatever order the news comes."""
+
+import pytest
+from climatejobs.model import Phase
+from climatejobs_operator.cache import Cache, Entry, read_entry
+from climatejobs_operator.jobs import Job
+from climatejobs_operator.pods import Pod
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.operator.builders import Manifest, climatejob_manifest, ended_pod, make_job, make_pod, running_pod
+
+
+@pytest.fixture
+def cache() -> Cache:
+    return Cache()
+
+
+def entry(version: int = 1, **facts: object) -> Entry:
+    return read_entry(climatejob_manifest(version=version, **facts))
+
+
+def test_an_older_version_is_no_news(cache: Cache) -> None:
+    assert cache.jobs.put(make_job(version=5, failed=1))
+    assert not cache.jobs.put(make_job(version=4))
+    assert not cache.jobs.put(make_job(version=5))
+    held = cache.jobs.get("job")
+    assert held is not None
+    assert held.status.failed == 1
+
+
+def test_late_news_does_not_bring_back_what_was_deleted(cache: Cache) -> None:
+    cache.jobs.put(make_job(version=5))
+    assert cache.jobs.remove(make_job(version=7))
+    assert not cache.jobs.put(make_job(version=6))
+    assert cache.jobs.put(make_job(version=8, uid="another"))
+
+
+def test_a_late_deletion_does_not_remove_the_successor(cache: Cache) -> None:
+    cache.jobs.put(make_job(version=9, uid="second"))
+    assert not cache.jobs.remove(make_job(version=7, uid="first"))
+    assert cache.jobs.get("job") is not None
+
+
+@given(st.permutations(range(1, 6)))
+def test_the_order_of_news_does_not_matter(order: list[int]) -> None:
+    cache = Cache()
+    for version in order:
+        cache.jobs.put(make_job(version=version, failed=version))
+    held = cache.jobs.get("job")
+    assert held is not None
+    assert held.status.failed == 5
+
+
+def test_a_list_shows_what_a_watch_has_lost(cache: Cache) -> None:
+    kept, lost, made_since = make_job("kept", version=1), make_job("lost", version=2), make_job("since", version=12)
+    for job in (kept, lost, made_since):
+        cache.jobs.put(job)
+    changed, gone = cache.jobs.compare([make_job("kept", version=8), make_job("new", version=9)], 10)
+    assert {job.metadata.name for job in changed} == {"kept", "new"}
+    assert [job.metadata.name for job in gone] == ["lost"]
+
+
+def test_a_list_does_not_bring_back_what_was_deleted_after_it(cache: Cache) -> None:
+    cache.jobs.put(make_job(version=3))
+    cache.jobs.remove(make_job(version=11))
+    changed, gone = cache.jobs.compare([make_job(version=3)], 10)
+    assert (changed, gone) == ([], [])
+
+
+def test_an_observation_has_the_pods_of_that_very_climatejob(cache: Cache) -> None:
+    cache.climatejobs.put(entry())
+    cache.pods.put(make_pod("mine"))
+    cache.pods.put(make_pod("of-a-namesake", job_uid="deleted-before"))
+    cache.pods.put(make_pod("of-another", job="other", job_uid="uid-of-other"))
+    seen = cache.observe("job")
+    assert seen is not None
+    assert [pod.metadata.name for pod in seen.pods] == ["mine"]
+
+
+class TestAnEndedPod:
+    def hold(self, cache: Cache) -> Pod:
+        cache.climatejobs.put(entry())
+        cache.pods.put(running_pod(version=2))
+        pod = ended_pod(exit_code=1, version=4)
+        cache.pods.remove(pod)
+        return pod
+
+    def test_is_kept_for_its_error_though_deleted(self, cache: Cache) -> None:
+        pod = self.hold(cache)
+        assert cache.pods.get("pod-1") == pod
+        assert cache.pods.compare([], 100) == ([], [])
+
+    def test_is_dropped_with_its_climatejob(self, cache: Cache) -> None:
+        self.hold(cache)
+        cache.end(entry(version=9, status={"phase": "Failed"}))
+        assert len(cache.pods) == 0
+
+    def test_is_not_kept_for_a_climatejob_that_is_over(self, cache: Cache) -> None:
+        cache.pods.put(ended_pod(exit_code=0, version=2))
+        cache.pods.remove(ended_pod(exit_code=0, version=3))
+        assert len(cache.pods) == 0
+
+
+def test_a_spec_that_the_model_refuses_is_kept_with_the_reason() -> None:
+    read = read_entry(climatejob_manifest(maxAttempts=99, status={"phase": "Pending"}))
+    assert read.unreadable is not None
+    assert "maxAttempts" in read.unreadable
+    assert read.climatejob.phase is Phase.PENDING
+
+
+@pytest.mark.parametrize("status", [{}, {"conditions": []}])
+def test_a_job_without_a_status_is_read(status: Manifest) -> None:
+    manifest = make_job().model_dump(by_alias=True) | {"status": status}
+    assert Job.model_validate(manifest).counted_failures == 0

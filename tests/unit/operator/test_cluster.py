@@ -1,0 +1,110 @@
+"""The client against a small HTTP server that answers as an API server does."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from climatejobs_operator.cluster import (
+    CLIMATEJOBS,
+    EVENTS,
+    JOBS,
+    PODS,
+    Cluster,
+    ClusterError,
+    Conflict,
+    NotFound,
+    Refused,
+)
+
+
+class Server:
+    """Answers what a test sets, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: list[web.Response] = []
+        self.requests: list[tuple[str, str, dict[str, str], str]] = []
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.requests.append((request.method, request.path, dict(request.query), await request.text()))
+        return self.answers.pop(0)
+
+    def fail(self, status: int, **headers: str) -> None:
+        body = {"kind": "Status", "message": f"refused with {status}"}
+        self.answers.append(web.json_response(body, status=status, headers=headers))
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+async def cluster(server: Server) -> AsyncIterator[Cluster]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    async with TestServer(app) as running, aiohttp.ClientSession() as session:
+        yield Cluster(session, str(running.make_url("")).rstrip("/"), "climate")
+
+
+def test_paths_follow_the_group() -> None:
+    assert PODS.path("climate") == "/api/v1/namespaces/climate/pods"
+    assert JOBS.path("climate", "a") == "/apis/batch/v1/namespaces/climate/jobs/a"
+    assert EVENTS.path("climate") == "/apis/events.k8s.io/v1/namespaces/climate/events"
+
+
+async def test_a_list_is_read_page_by_page(server: Server, cluster: Cluster) -> None:
+    for token, name in (("more", "a"), ("", "b")):
+        body = {"metadata": {"resourceVersion": "7", "continue": token}, "items": [{"name": name}]}
+        server.answers.append(web.json_response(body))
+    pages = [page async for page in cluster.list_pages(JOBS, labels="a=b", limit=1)]
+    assert [page.items for page in pages] == [({"name": "a"},), ({"name": "b"},)]
+    assert [query.get("continue") for _, _, query, _ in server.requests] == [None, "more"]
+    assert all(query["labelSelector"] == "a=b" for _, _, query, _ in server.requests)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, Refused),
+        (403, Refused),
+        (404, NotFound),
+        (409, Conflict),
+        (422, Refused),
+        (429, ClusterError),
+        (500, ClusterError),
+    ],
+)
+async def test_a_failure_has_its_kind_and_the_servers_words(
+    server: Server, cluster: Cluster, status: int, kind: type[ClusterError]
+) -> None:
+    server.fail(status, **{"Retry-After": "3"})
+    with pytest.raises(ClusterError, match=f"refused with {status}") as caught:
+        await cluster.get(JOBS, "a")
+    assert type(caught.value) is kind
+    assert (caught.value.status, caught.value.retry_after) == (status, 3)
+
+
+async def test_a_server_that_is_away_is_an_error_of_the_cluster() -> None:
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(ClusterError, match="cannot be reached"):
+            await Cluster(session, "http://127.0.0.1:9", "climate").get(JOBS, "a")
+
+
+async def test_a_status_is_written_only_at_the_version_it_was_decided_from(server: Server, cluster: Cluster) -> None:
+    server.answers.append(web.json_response({}))
+    await cluster.write_status(CLIMATEJOBS, "a", "41", {"results": {"gap": None}})
+    method, path, _, body = server.requests[0]
+    assert (method, path.rsplit("/", 2)[1:]) == ("PATCH", ["a", "status"])
+    assert '{"op": "add", "path": "/metadata/resourceVersion", "value": "41"}' in body
+    assert '"value": {"results": {"gap": null}}' in body
+
+
+@pytest.mark.parametrize("status", [404, 409])
+async def test_what_is_gone_needs_no_deletion(server: Server, cluster: Cluster, status: int) -> None:
+    server.fail(status)
+    await cluster.delete(JOBS, "a", "uid-1")
+    body = server.requests[0][3]
+    assert '"propagationPolicy": "Background"' in body
+    assert '"preconditions": {"uid": "uid-1"}' in body

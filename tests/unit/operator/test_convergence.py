@@ -1,0 +1,190 @@
+"""Whatever is seen when, lost or repeated, and wherever the operator dies: the job comes to the right end."""
+
+import hypothesis.strategies as st
+from climatejobs.names import ExitCode
+from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.unit.operator.model_cluster import Died, Manifest, ModelCluster
+from tests.unit.operator.model_operator import ModelOperator, run
+
+KINDS = st.sampled_from([CLIMATEJOBS.plural, JOBS.plural, PODS.plural])
+ENDS = ("Succeeded", "Failed", "Cancelled")
+
+
+def is_under_way(status: Manifest) -> bool:
+    """Whether a job neither has ended nor is being stopped, when its figures stay as they were."""
+    return status["phase"] not in ENDS and not status["message"].startswith("Stopping")
+
+
+class Life(RuleBasedStateMachine):
+    """One ClimateJob, with everything that can happen around it happening at any time."""
+
+    cluster: ModelCluster
+    operator: ModelOperator
+
+    @initialize(max_attempts=st.integers(1, 3))
+    def submit(self, max_attempts: int) -> None:
+        self.cluster = ModelCluster(maxAttempts=max_attempts)
+        self.operator = ModelOperator(self.cluster)
+        self.max_attempts = max_attempts
+        self.robbed = False
+        self.last_attempts = 0
+
+    @rule()
+    def reconcile(self) -> None:
+        self.cluster.seconds += 1
+        self.operator.reconcile()
+
+    @rule()
+    def catch_up(self) -> None:
+        """With all there is to know, the number of attempts is exact."""
+        self.compare()
+        self.operator.reconcile()
+        self.operator.reconcile()
+        status = self.cluster.status
+        if not self.robbed and self.cluster.job is not None and is_under_way(status):
+            assert status["attempts"] == min(self.cluster.failures + 1, self.max_attempts)
+
+    @rule(after=st.integers(0, 4), carried_out=st.booleans())
+    def reconcile_and_die(self, after: int, carried_out: bool) -> None:
+        self.cluster.dies = (after, carried_out)
+        try:
+            self.operator.reconcile()
+        except Died:
+            self.operator = ModelOperator(self.cluster)
+        self.cluster.dies = None
+
+    @rule(kind=KINDS, count=st.integers(1, 5))
+    def hear(self, kind: str, count: int) -> None:
+        stream = self.cluster.streams[kind]
+        for _ in range(min(count, len(stream))):
+            deleted, manifest = stream.popleft()
+            self.operator.deliver(kind, manifest, deleted=deleted)
+
+    @rule(kind=KINDS)
+    def hear_twice(self, kind: str) -> None:
+        if self.cluster.streams[kind]:
+            deleted, manifest = self.cluster.streams[kind][0]
+            self.operator.deliver(kind, manifest, deleted=deleted)
+
+    @rule(kind=KINDS)
+    def hear_nothing(self, kind: str) -> None:
+        if self.cluster.streams[kind]:
+            self.cluster.streams[kind].popleft()
+
+    @rule()
+    def compare(self) -> None:
+        run(self.operator.resync.compare())
+        for stream in self.cluster.streams.values():
+            stream.clear()
+
+    @rule()
+    def control_job(self) -> None:
+        self.cluster.seconds += 1
+        self.cluster.control_job()
+
+    @rule()
+    def collect_garbage(self) -> None:
+        self.cluster.collect_garbage()
+
+    @rule()
+    def stop_deleted_pods(self) -> None:
+        self.cluster.stop_deleted_pods()
+
+    @rule(exit_code=st.sampled_from([0, 1, 1, 1, 137, ExitCode.PERMANENT]))
+    def end_pod(self, exit_code: int) -> None:
+        for pod in self.cluster.live_pods():
+            self.cluster.end_pod(pod, int(exit_code))
+
+    @rule()
+    def start_pod(self) -> None:
+        for pod in self.cluster.live_pods():
+            self.cluster.start_pod(pod)
+
+    @rule()
+    def evict_pod(self) -> None:
+        for pod in self.cluster.live_pods():
+            self.cluster.end_pod(pod, 143, disrupted=True)
+
+    @rule()
+    def evict_finished_pod(self) -> None:
+        for pod in self.cluster.pods():
+            if pod["status"]["phase"] == "Succeeded" and not pod["metadata"].get("counted"):
+                self.cluster.evict_finished_pod(pod)
+
+    @rule()
+    def delete_pod(self) -> None:
+        for pod in self.cluster.live_pods():
+            self.cluster.delete_pod(pod)
+
+    @precondition(lambda self: not self.robbed)
+    @rule()
+    def delete_job(self) -> None:
+        """Once, and not before the status tells of it: an operator that dies in that moment cannot know of the pod.
+
+        (To ask for pods before a first Job as well would cost every job a list, and output is fenced anyway.)
+        """
+        if self.cluster.status.get("jobName") and self.cluster.status["phase"] not in ENDS:
+            self.robbed = self.cluster.job is not None
+            self.cluster.delete_job()
+
+    @precondition(lambda self: not self.robbed)
+    @rule()
+    def delete_job_that_has_just_made_a_pod(self) -> None:
+        self.cluster.control_job()
+        self.delete_job()
+        self.hear(JOBS.plural, 5)
+
+    @precondition(lambda self: self.cluster.climatejob["spec"]["cancel"] is False)
+    @rule()
+    def cancel(self) -> None:
+        self.cluster.cancel()
+
+    @invariant()
+    def attempts_are_right(self) -> None:
+        attempts = self.cluster.status.get("attempts", 0)
+        assert self.last_attempts <= attempts <= self.max_attempts
+        self.last_attempts = attempts
+
+    @invariant()
+    def nothing_forbidden_is_done(self) -> None:
+        assert self.cluster.faults == []
+
+    @invariant()
+    def ends_are_true(self) -> None:
+        status = self.cluster.status
+        if status.get("phase") == "Succeeded":
+            assert status["results"]
+        if status.get("phase") == "Cancelled":
+            assert self.cluster.climatejob["spec"]["cancel"]
+        if status.get("phase") == "Failed":
+            assert status["error"]["detail"]
+            assert status["error"]["type"] != "urn:climatejobs:error:job-failed", "a cause is always named"
+
+    def teardown(self) -> None:
+        """Let everything settle, each pod succeeding: the job comes to an end and nothing runs after it."""
+        rounds = 0
+        while self.cluster.status.get("phase") not in ENDS:
+            self._settle()
+            for pod in self.cluster.live_pods():
+                self.cluster.end_pod(pod, 0)
+            rounds += 1
+            assert rounds < 30, self.cluster.status
+        for _ in range(8):
+            self._settle()
+        assert self.cluster.live_pods() == []
+        assert self.cluster.faults == []
+
+    def _settle(self) -> None:
+        self.cluster.seconds += 5
+        self.compare()
+        self.operator.reconcile()
+        self.cluster.collect_garbage()
+        self.cluster.control_job()
+        self.cluster.stop_deleted_pods()
+
+
+Life.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestLife = Life.TestCase

@@ -1,0 +1,227 @@
+"""What the operator does to a cluster, step by step on the model."""
+
+from typing import Any
+
+import pytest
+from climatejobs_operator.cluster import CLIMATEJOBS, EVENTS, JOBS, PODS, Refused, Resource
+from climatejobs_operator.cluster import Manifest as ReadManifest
+
+from tests.unit.operator import builders
+from tests.unit.operator.model_cluster import Died, Manifest, ModelCluster
+from tests.unit.operator.model_operator import ModelOperator
+
+
+@pytest.fixture
+def cluster() -> ModelCluster:
+    return ModelCluster()
+
+
+@pytest.fixture
+def operator(cluster: ModelCluster) -> ModelOperator:
+    return ModelOperator(cluster)
+
+
+def start(cluster: ModelCluster, operator: ModelOperator) -> Manifest:
+    """Bring the job to where its pod runs."""
+    operator.reconcile()
+    cluster.control_job()
+    cluster.start_pod(cluster.live_pods()[0])
+    operator.catch_up()
+    assert cluster.status["phase"] == "Running"
+    return cluster.live_pods()[0]
+
+
+def reasons(cluster: ModelCluster) -> list[str]:
+    return [event["reason"] for event in cluster.stored[EVENTS.plural].values()]
+
+
+def test_a_job_runs_and_succeeds_with_one_event_for_each_step(cluster: ModelCluster, operator: ModelOperator) -> None:
+    cluster.end_pod(start(cluster, operator), 0)
+    operator.catch_up()
+    assert cluster.status["results"] == builders.OUTPUTS
+    assert reasons(cluster) == ["JobCreated", "Started", "Succeeded"]
+
+
+def test_looking_again_changes_nothing(cluster: ModelCluster, operator: ModelOperator) -> None:
+    start(cluster, operator)
+    version = cluster.version
+    for _ in range(3):
+        operator.catch_up()
+    assert cluster.version == version
+
+
+@pytest.mark.parametrize("carried_out", [False, True], ids=["before the call", "after the call"])
+@pytest.mark.parametrize("call", range(3))
+def test_death_at_any_call_of_the_start_makes_no_second_job(
+    cluster: ModelCluster, operator: ModelOperator, call: int, carried_out: bool
+) -> None:
+    cluster.dies = (call, carried_out)
+    with pytest.raises(Died):
+        operator.reconcile()
+    ModelOperator(cluster).catch_up()
+    assert cluster.status["attempts"] == 1
+    assert cluster.made <= 1 + len(cluster.stored[EVENTS.plural])
+
+
+def test_a_job_not_heard_of_yet_is_adopted(cluster: ModelCluster, operator: ModelOperator) -> None:
+    operator.reconcile()
+    uid = cluster.job and cluster.job["metadata"]["uid"]
+    forgetful = ModelOperator(cluster)
+    forgetful.cache.jobs.discard(list(forgetful.cache.jobs.of_job("job")))
+    forgetful.reconcile()
+    assert cluster.job is not None
+    assert cluster.job["metadata"]["uid"] == uid
+    assert forgetful.cache.jobs.get("job") is not None
+
+
+def test_a_job_of_another_owner_is_left_alone(cluster: ModelCluster, operator: ModelOperator) -> None:
+    foreign = {**builders.job_manifest(owner="somebody-else"), "status": {}}
+    cluster.stored[JOBS.plural]["job"] = foreign
+    operator.reconcile()
+    assert "taken by a Job of another owner" in cluster.status["message"]
+    assert cluster.status["phase"] == "Pending"
+    assert "attempts" not in cluster.status
+    del cluster.stored[JOBS.plural]["job"]
+    operator.reconcile()
+    assert cluster.status["attempts"] == 1
+
+
+def test_a_refusal_is_said_and_tried_again(cluster: ModelCluster, operator: ModelOperator) -> None:
+    create = cluster.create
+
+    async def refuse(resource: Resource, manifest: ReadManifest) -> Any:
+        if resource is JOBS:
+            raise Refused("exceeded quota: jobs", status=403)
+        return await create(resource, manifest)
+
+    cluster.create = refuse
+    operator.reconcile()
+    assert cluster.status["message"] == "The cluster refuses to make the Job: exceeded quota: jobs"
+    assert reasons(cluster) == ["Refused"]
+    operator.reconcile()
+    assert reasons(cluster) == ["Refused"]
+    cluster.create = create
+    operator.reconcile()
+    assert cluster.status["attempts"] == 1
+
+
+def test_a_cancellation_not_heard_of_yet_stops_the_start_of_nothing_it_should_not(
+    cluster: ModelCluster, operator: ModelOperator
+) -> None:
+    cluster.cancel()  # the cache still holds the version before
+    operator.reconcile()
+    operator.catch_up()
+    operator.catch_up()
+    assert cluster.status["phase"] == "Cancelled"
+    assert cluster.job is None
+
+
+def test_cancelled_is_not_said_while_a_pod_lives_that_no_watch_has_told_of(
+    cluster: ModelCluster, operator: ModelOperator
+) -> None:
+    operator.reconcile()
+    cluster.cancel()
+    cluster.control_job()
+    for kind in (CLIMATEJOBS.plural, JOBS.plural):
+        for deleted, manifest in cluster.streams[kind]:
+            operator.deliver(kind, manifest, deleted=deleted)
+        cluster.streams[kind].clear()
+    operator.reconcile()
+    for deleted, manifest in cluster.streams[JOBS.plural]:
+        operator.deliver(JOBS.plural, manifest, deleted=deleted)
+    operator.reconcile()
+    assert cluster.live_pods()
+    assert cluster.status["phase"] == "Pending"
+    assert cluster.status["message"].startswith("Stopping")
+    cluster.stop_deleted_pods()
+    operator.catch_up()
+    assert cluster.status["phase"] == "Cancelled"
+    assert cluster.faults == []
+
+
+def test_the_job_of_a_success_whose_pod_was_taken_away_is_deleted(
+    cluster: ModelCluster, operator: ModelOperator
+) -> None:
+    cluster.end_pod(start(cluster, operator), 0)
+    operator.catch_up()
+    assert cluster.status["phase"] == "Succeeded"
+    cluster.evict_finished_pod(cluster.pods()[0])
+    cluster.control_job()
+    assert cluster.live_pods(), "the Job controller starts over"
+    operator.catch_up()
+    assert cluster.job is None
+    assert cluster.status["phase"] == "Succeeded"
+
+
+def test_the_job_of_an_ended_climatejob_is_left_for_a_look_at_its_log(
+    cluster: ModelCluster, operator: ModelOperator
+) -> None:
+    cluster.end_pod(start(cluster, operator), 65)
+    operator.catch_up()
+    assert cluster.status["phase"] == "Failed"
+    operator.catch_up()
+    assert cluster.job is not None
+
+
+def test_an_attempt_counts_that_ran_when_its_job_was_deleted(cluster: ModelCluster, operator: ModelOperator) -> None:
+    start(cluster, operator)
+    cluster.delete_job()
+    operator.catch_up()
+    assert cluster.job is None, "the pod of the first Job still lives"
+    cluster.stop_deleted_pods()
+    cluster.stop_deleted_pods()
+    operator.catch_up()
+    assert cluster.job is not None
+    assert cluster.job["spec"]["backoffLimit"] == 1
+    assert cluster.status["attempts"] == 2
+    assert "JobLost" in reasons(cluster)
+
+
+def test_an_attempt_that_had_not_begun_does_not_count(cluster: ModelCluster, operator: ModelOperator) -> None:
+    operator.reconcile()
+    cluster.delete_job()
+    operator.catch_up()
+    assert cluster.job is not None
+    assert cluster.job["spec"]["backoffLimit"] == 2
+    assert cluster.status["attempts"] == 1
+
+
+def test_the_error_of_a_pod_that_is_gone_before_anybody_looked_is_kept(
+    cluster: ModelCluster, operator: ModelOperator
+) -> None:
+    pod = start(cluster, operator)
+    cluster.delete_pod(pod)
+    cluster.stop_deleted_pods()
+    cluster.control_job()
+    cluster.stop_deleted_pods()
+    assert pod["metadata"]["name"] not in cluster.stored[PODS.plural]
+    for kind, stream in cluster.streams.items():
+        for deleted, manifest in stream:
+            operator.deliver(kind, manifest, deleted=deleted)
+    operator.reconcile()
+    assert cluster.status["error"]["title"] == "Stopped"
+    assert cluster.status["attempts"] == 2
+
+
+def test_an_event_that_cannot_be_posted_does_no_harm(cluster: ModelCluster, operator: ModelOperator) -> None:
+    create = cluster.create
+
+    async def refuse_events(resource: Resource, manifest: ReadManifest) -> Any:
+        if resource is EVENTS:
+            raise Refused("no events here", status=403)
+        return await create(resource, manifest)
+
+    cluster.create = refuse_events
+    operator.reconcile()
+    assert cluster.status["attempts"] == 1
+
+
+def test_a_climatejob_that_was_deleted_is_let_go(cluster: ModelCluster, operator: ModelOperator) -> None:
+    del cluster.stored[CLIMATEJOBS.plural]["job"]
+
+    async def missing(*_: object) -> Any:
+        return await cluster.get(CLIMATEJOBS, "job")
+
+    cluster.write_status = missing
+    operator.reconcile()
+    assert len(operator.cache.climatejobs) == 0

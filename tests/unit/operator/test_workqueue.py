@@ -1,0 +1,97 @@
+"""The queue, in time that moves when told to."""
+
+import asyncio
+
+import pytest
+from climatejobs_operator.workqueue import Backoff, WorkQueue
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.operator.timetable import ManualTimetable
+
+
+@pytest.fixture
+def timetable() -> ManualTimetable:
+    return ManualTimetable()
+
+
+@pytest.fixture
+def queue(timetable: ManualTimetable) -> WorkQueue:
+    return WorkQueue(timetable, lambda: 0.5, Backoff(first_seconds=1, max_seconds=8))
+
+
+async def test_a_key_stands_in_line_once(queue: WorkQueue) -> None:
+    for key in ("a", "b", "a"):
+        queue.add(key)
+    assert [await queue.take(), await queue.take()] == ["a", "b"]
+    assert len(queue) == 0
+
+
+async def test_a_key_at_work_comes_round_again_and_is_never_at_work_twice(queue: WorkQueue) -> None:
+    queue.add("a")
+    await queue.take()
+    queue.add("a")
+    queue.add("a")
+    assert len(queue) == 0
+    queue.finish("a")
+    assert await queue.take() == "a"
+    queue.finish("a")
+    assert len(queue) == 0
+
+
+async def test_taking_waits_for_a_key(queue: WorkQueue) -> None:
+    taken = asyncio.create_task(queue.take())
+    await asyncio.sleep(0)
+    assert not taken.done()
+    queue.add("a")
+    assert await taken == "a"
+
+
+def test_a_key_comes_at_its_time(queue: WorkQueue, timetable: ManualTimetable) -> None:
+    queue.add_after("a", 5)
+    timetable.advance(4.9)
+    assert len(queue) == 0
+    timetable.advance(0.2)
+    assert len(queue) == 1
+
+
+def test_of_several_times_the_earliest_holds(queue: WorkQueue, timetable: ManualTimetable) -> None:
+    queue.add_after("a", 5)
+    queue.add_after("a", 9)
+    queue.add_after("a", 2)
+    timetable.advance(2)
+    assert len(queue) == 1
+    assert all(timer.cancelled for timer in timetable.timers)
+
+
+def test_failures_wait_longer_each_time_until_one_succeeds(queue: WorkQueue) -> None:
+    assert [queue.retry("a") for _ in range(6)] == [0.75, 1.5, 3, 6, 6, 6]
+    queue.forget("a")
+    assert queue.retry("a") == 0.75
+
+
+def test_the_server_may_ask_for_more_time(queue: WorkQueue, timetable: ManualTimetable) -> None:
+    assert queue.retry("a", at_least=30) == 30
+    timetable.advance(29)
+    assert len(queue) == 0
+    timetable.advance(1)
+    assert len(queue) == 1
+
+
+@given(failures=st.integers(1, 10_000), chance=st.floats(0, 1, exclude_max=True))
+def test_a_pause_is_jittered_and_bounded(failures: int, chance: float) -> None:
+    assert 0.25 <= Backoff().delay(failures, chance) <= 60
+
+
+async def test_the_age_is_that_of_the_oldest_key_waiting_or_at_work(
+    queue: WorkQueue, timetable: ManualTimetable
+) -> None:
+    assert queue.oldest_seconds() == 0
+    queue.add("a")
+    timetable.advance(3)
+    queue.add("b")
+    assert queue.oldest_seconds() == 3
+    await queue.take()
+    assert queue.oldest_seconds() == 3
+    queue.finish("a")
+    assert queue.oldest_seconds() == 0
