@@ -1,0 +1,121 @@
+"""Arrays as this project stores them: time first, and named dimensions.
+
+Written whole chunk by whole chunk, so that no chunk is ever read back to change it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+from climatejobs.errors import DataError
+from pydantic import JsonValue
+from zarr.types import AnyArray
+
+from climatejobs_runner import timeaxis
+from climatejobs_runner.calendars import Calendar, Counts
+
+type Values = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """What an array is, before it holds values."""
+
+    name: str
+    dimensions: tuple[str, ...]
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    dtype: str
+    attributes: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+
+
+@dataclass(frozen=True)
+class Field:
+    """An array held in memory: a coordinate, or something that does not depend on time."""
+
+    name: str
+    dimensions: tuple[str, ...]
+    values: Values
+    attributes: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+
+    @property
+    def spec(self) -> ArraySpec:
+        """The same as a specification: one chunk."""
+        shape = self.values.shape
+        chunks = tuple(max(1, length) for length in shape)
+        return ArraySpec(self.name, self.dimensions, shape, chunks, str(self.values.dtype), self.attributes)
+
+
+class StoredArray:
+    """An array of a store, known by its specification."""
+
+    def __init__(self, name: str, array: AnyArray) -> None:
+        names = cast(tuple[str | None, ...] | None, getattr(array.metadata, "dimension_names", None))
+        if names is None or None in names:
+            raise DataError(f"the dimensions of {name} have no names")
+        self._array = array
+        self.spec = ArraySpec(
+            name=name,
+            dimensions=cast(tuple[str, ...], tuple(names)),
+            shape=array.shape,
+            chunks=array.chunks,
+            dtype=str(array.dtype),
+            attributes=cast(dict[str, JsonValue], dict(array.attrs)),
+        )
+
+    def read(self, selection: tuple[slice, ...] = ()) -> Values:
+        """Values, all or those selected; raises `DataError` where a chunk cannot be decoded."""
+        try:
+            return np.asarray(self._array[selection or ...])
+        except (ValueError, RuntimeError) as error:
+            raise DataError(
+                f"values of {self.spec.name} cannot be read, a chunk is damaged: {error}",
+                hint="Import or compute the data set again.",
+            ) from error
+
+    def write(self, selection: tuple[slice, ...], values: Values) -> None:
+        """Write values to whole chunks."""
+        self._array[selection or ...] = values
+
+    def held(self) -> Field:
+        """The array with all its values."""
+        return Field(self.spec.name, self.spec.dimensions, self.read(), self.spec.attributes)
+
+
+class StepWriter:
+    """Takes time steps of one tile in order, and writes them whole chunk by whole chunk."""
+
+    def __init__(self, array: StoredArray, tile: tuple[slice, ...] = ()) -> None:
+        shape = array.spec.shape
+        self._array = array
+        self._tile = tile or tuple(slice(0, length) for length in shape[1:])
+        cells = tuple(part.stop - part.start for part in self._tile)
+        self._buffer = np.empty((min(array.spec.chunks[0], shape[0]), *cells), dtype=array.spec.dtype)
+        self._held = 0
+        self._written = 0
+
+    def append(self, steps: Values) -> None:
+        """Take more steps, the first dimension being time."""
+        taken = 0
+        while taken < len(steps):
+            count = min(len(steps) - taken, len(self._buffer) - self._held)
+            self._buffer[self._held : self._held + count] = steps[taken : taken + count]
+            self._held += count
+            taken += count
+            if self._held == len(self._buffer):
+                self.flush()
+
+    def flush(self) -> None:
+        """Write the steps that are held; to be called after the last one."""
+        if self._held:
+            run = slice(self._written, self._written + self._held)
+            self._array.write((run, *self._tile), self._buffer[: self._held])
+            self._written += self._held
+            self._held = 0
+
+
+def time_field(name: str, seconds: Counts, calendar: Calendar, kept: Mapping[str, JsonValue]) -> Field:
+    """A time coordinate as it is stored, in the coarsest unit that is exact, beside attributes that are kept."""
+    numbers, units = timeaxis.encode(seconds, calendar)
+    return Field(name, (name,), numbers, {**kept, **units, "standard_name": "time", "axis": "T"})

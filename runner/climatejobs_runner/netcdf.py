@@ -1,0 +1,168 @@
+"""A netCDF-4 file as this project reads it: chosen variables, decoded, time first. The one place for xarray.
+
+Packed numbers are unpacked and fill values become NaN, as the file's attributes say. Time is left to
+`timeaxis`, so that it is understood in one way.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import xarray as xr
+from climatejobs.errors import DataError, InvalidInput
+from climatejobs.footprints import BLOCK_BYTES
+from pydantic import JsonValue
+
+from climatejobs_runner import timeaxis
+from climatejobs_runner.arrays import Field, Values
+from climatejobs_runner.grids import is_time
+from climatejobs_runner.stores import plain_attributes
+
+_DECODED = frozenset(
+    {"_FillValue", "missing_value", "scale_factor", "add_offset", "coordinates", "bounds", "grid_mapping"}
+)
+"""Attributes that spoke of the file's encoding, or of variables that are not taken over."""
+
+
+class NetcdfFile:
+    """An open file, seen through the variables that are wanted of it."""
+
+    def __init__(self, path: Path, variables: Sequence[str]) -> None:
+        self._data = _open(path)
+        try:
+            self._check(variables)
+        except BaseException:
+            self._data.close()
+            raise
+
+    def _check(self, variables: Sequence[str]) -> None:
+        available = sorted(name for name in map(str, self._data.data_vars) if self._data[name].dtype.kind in "iuf")
+        for name in variables:
+            if name not in available:
+                raise InvalidInput(
+                    f"the file has no variable {name!r} that could be imported",
+                    hint=f"Its variables are: {', '.join(available) or 'none'}.",
+                )
+        self.variables = tuple(dict.fromkeys(variables))
+        first = self._data[self.variables[0]]
+        time = self._time_dimension(first)
+        self.dimensions = (time, *(str(name) for name in first.dims if name != time))
+        for name in self.variables[1:]:
+            if set(self._data[name].dims) != set(first.dims):
+                raise InvalidInput(
+                    f"{name} and {self.variables[0]} are on different grids", hint="Import them as two data sets."
+                )
+        coordinate = self._data[time]
+        self.axis = timeaxis.decode(np.asarray(coordinate.values), coordinate.attrs)
+        kept = {key: value for key, value in coordinate.attrs.items() if key not in ("units", "calendar")}
+        self.time_attributes = _attributes(kept)
+        self.attributes = plain_attributes(self._data.attrs)
+        self.fields, self.left_out = self._sort_coordinates()
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """Length of each dimension, time first."""
+        return {name: int(self._data.sizes[name]) for name in self.dimensions}
+
+    def dtype(self, name: str) -> str:
+        """Type of a variable's values once decoded."""
+        return str(self._data[name].dtype.newbyteorder("="))
+
+    def units(self, name: str) -> str | None:
+        """Units of a variable, where the file gives them."""
+        units = self._data[name].attrs.get("units")
+        return None if units is None else str(units)
+
+    def variable_attributes(self, name: str) -> dict[str, JsonValue]:
+        """Attributes of a variable, without those that decoding has used up."""
+        attributes = _attributes(self._data[name].attrs)
+        held = {field.name for field in self.fields}
+        if mapping := self._grid_mapping(name):
+            attributes["grid_mapping"] = mapping
+        auxiliary = sorted(held - set(self.dimensions) - {mapping})
+        if auxiliary:
+            attributes["coordinates"] = " ".join(auxiliary)
+        return attributes
+
+    def blocks(self, name: str, steps: int) -> Iterator[Values]:
+        """A variable's values in runs of time steps, each of at least `steps` of them but the last."""
+        variable = self._data[name].transpose(*self.dimensions)
+        length = self.shape[self.dimensions[0]]
+        stored = dict(
+            zip(map(str, self._data[name].dims), self._data[name].encoding.get("chunksizes") or (), strict=False)
+        )
+        chunk = min(length, stored.get(self.dimensions[0], steps) or steps)
+        step_bytes = max(1, int(np.prod(variable.shape[1:])) * variable.dtype.itemsize)
+        # Whole chunks of the file, because each is decoded anew by every read that touches it.
+        run = max(chunk, BLOCK_BYTES // step_bytes // chunk * chunk)
+        for start in range(0, length, run):
+            yield np.asarray(variable.isel({self.dimensions[0]: slice(start, start + run)}).values)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._data.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _time_dimension(self, variable: xr.DataArray) -> str:
+        for name in map(str, variable.dims):
+            if name in self._data.variables and is_time(name, self._data[name].attrs):
+                return name
+        raise InvalidInput(
+            f"{variable.name} has no time dimension; its dimensions are {', '.join(map(str, variable.dims)) or 'none'}",
+            hint="Time is a dimension called time, valid_time or t, or one whose coordinate CF describes as time.",
+        )
+
+    def _sort_coordinates(self) -> tuple[list[Field], list[str]]:
+        """Coordinates that are taken over, and names of those that are not."""
+        fields: list[Field] = []
+        left_out: list[str] = []
+        mappings = {self._grid_mapping(name) for name in self.variables}
+        space = set(self.dimensions[1:])
+        for name in map(str, self._data.variables):
+            coordinate = self._data[name]
+            dims = {str(dim) for dim in coordinate.dims}
+            wanted = name in mappings or (name in self._data.coords and dims and dims <= space)
+            if name == self.dimensions[0] or (name not in self._data.coords and not wanted):
+                continue
+            if wanted and coordinate.dtype.kind in "iufb":
+                held = _attributes(coordinate.attrs)
+                fields.append(Field(name, tuple(map(str, coordinate.dims)), _native(coordinate.values), held))
+            elif dims <= set(self.dimensions):
+                left_out.append(name)
+        return fields, left_out
+
+    def _grid_mapping(self, name: str) -> str | None:
+        variable = self._data[name]
+        mapping = variable.attrs.get("grid_mapping") or variable.encoding.get("grid_mapping")
+        return str(mapping) if mapping is not None and str(mapping) in self._data.variables else None
+
+
+def _open(path: Path) -> xr.Dataset:
+    if not path.is_file():
+        raise InvalidInput(f"there is no file {path}", hint="Check the path.")
+    try:
+        return xr.open_dataset(  # pyright: ignore[reportUnknownMemberType] - names classes of optional packages
+            path, engine="h5netcdf", decode_times=False, cache=False
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path.name} cannot be read as netCDF-4: {error}",
+            hint="An older netCDF file becomes netCDF-4 by 'nccopy -4 OLD.nc NEW.nc'.",
+        ) from None
+
+
+def _attributes(given: dict[str, object]) -> dict[str, JsonValue]:
+    return {name: value for name, value in plain_attributes(given).items() if name not in _DECODED}
+
+
+def _native(values: np.ndarray) -> Values:
+    return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))

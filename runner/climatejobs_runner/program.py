@@ -1,0 +1,39 @@
+"""From a command to an exit status: everything that can go wrong ends here, in a result document and in words."""
+
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+
+from climatejobs.names import ExitCode
+from climatejobs.results import ResultDocument, describe_error
+
+from climatejobs_runner import commands, failures, results
+from climatejobs_runner.stopping import Stop, Stopped
+
+
+def carry_out(arguments: Sequence[str], environment: Mapping[str, str], stop: Stop) -> int:
+    """Do what is asked and write the result document; returns the exit status."""
+    options = commands.parse(arguments, environment)
+    try:
+        outputs = commands.execute(options, stop)
+    except Stopped:
+        sys.stderr.write("Stopped, as asked; nothing was left behind.\n")
+        return ExitCode.STOPPED
+    except Exception as error:
+        failure = failures.classify(error)
+        if failure.unexpected:
+            traceback.print_exc()
+        sys.stderr.write(results.describe_failure(failure.error) + "\n")
+        return _report(ResultDocument(error=describe_error(failure.error)), options, failure.exit_code)
+    sys.stdout.write(results.describe(outputs) + "\n")
+    return _report(ResultDocument(outputs=outputs), options, ExitCode.DONE)
+
+
+def _report(document: ResultDocument, options: commands.Options, status: int) -> int:
+    try:
+        results.write_result(document, options.result_files)
+    except OSError as error:
+        # What was computed is there, and the next attempt will find it.
+        sys.stderr.write(f"The result document cannot be written: {error}\n")
+        return status or ExitCode.TEMPORARY
+    return status

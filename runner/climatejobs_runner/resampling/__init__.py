@@ -1,0 +1,1 @@
+"""Aggregation along time: a plan made of metadata alone, the arithmetic, and the engine that joins them."""

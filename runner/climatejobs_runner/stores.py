@@ -1,0 +1,114 @@
+"""Zarr stores as this project writes and reads them: version 3, zstd, all metadata in one place."""
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import zarr
+from climatejobs.datasets import Dataset
+from climatejobs.errors import DataError
+from pydantic import JsonValue, ValidationError
+from zarr.codecs import ZstdCodec
+from zarr.storage import LocalStore
+
+from climatejobs_runner.arrays import ArraySpec, Field, StoredArray
+
+RECORD = "climatejobs"
+"""Attribute of the root group that holds what `dataset.json` said when the version was published."""
+_ZSTD_LEVEL = 1
+
+
+class StoreWriter:
+    """A store under construction."""
+
+    def __init__(self, path: Path, attributes: Mapping[str, JsonValue]) -> None:
+        self._store = LocalStore(path)
+        self._group = zarr.Group.from_store(  # pyright: ignore[reportUnknownMemberType] - names optional upath
+            self._store, attributes=dict(attributes)
+        )
+
+    def create(self, spec: ArraySpec) -> StoredArray:
+        """Add an array without values; where none is written it reads as NaN, or as 0 if it holds whole numbers."""
+        dtype = np.dtype(spec.dtype)
+        array = self._group.create_array(
+            spec.name,
+            shape=spec.shape,
+            chunks=spec.chunks,
+            dtype=dtype,
+            compressors=ZstdCodec(level=_ZSTD_LEVEL),
+            fill_value=np.nan if dtype.kind == "f" else 0,
+            dimension_names=spec.dimensions,
+            attributes=dict(spec.attributes),
+        )
+        return StoredArray(spec.name, array)
+
+    def add(self, held: Field) -> None:
+        """Add an array with its values."""
+        self.create(held.spec).write((), held.values)
+
+    def finish(self, record: Dataset) -> None:
+        """Write what the store is, and all metadata in one place."""
+        self._group.attrs[RECORD] = record.model_dump(mode="json")
+        with warnings.catch_warnings():
+            # Consolidated metadata is not in the Zarr 3 specification yet. Over HTTP, where folders cannot be
+            # listed, it is the only way to find the arrays, and it makes opening one request.
+            warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
+            zarr.consolidate_metadata(  # pyright: ignore[reportUnknownMemberType] - names optional upath
+                self._store, zarr_format=3
+            )
+
+
+class StoreReader:
+    """A published store, read only."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._group = zarr.Group.open(  # pyright: ignore[reportUnknownMemberType] - names optional upath
+                LocalStore(path, read_only=True)
+            )
+        except (FileNotFoundError, ValueError, KeyError) as error:
+            raise DataError(
+                f"{path.name} cannot be opened as a Zarr store: {error}", hint="Import or compute the data set again."
+            ) from None
+        self.attributes = cast(dict[str, JsonValue], dict(self._group.attrs))
+
+    @property
+    def record(self) -> Dataset:
+        """What `dataset.json` said when this version was published."""
+        try:
+            return Dataset.model_validate(self.attributes.get(RECORD))
+        except ValidationError as error:
+            raise DataError(f"the store does not say what it holds: {error}") from None
+
+    def names(self) -> list[str]:
+        """Names of the arrays, in order."""
+        return sorted(name for name, _ in self._group.arrays())
+
+    def array(self, name: str) -> StoredArray:
+        """One array; raises `DataError` where there is none."""
+        found = self._group.get(name)
+        if not isinstance(found, zarr.Array):
+            raise DataError(f"the store has no array {name!r}", hint=f"Arrays are: {', '.join(self.names())}.")
+        return StoredArray(name, found)
+
+
+def plain_attributes(given: Mapping[str, object]) -> dict[str, JsonValue]:
+    """Attributes as JSON can hold them: numpy's numbers become plain ones, numbers that are not finite become text."""
+    return {str(name): _plain(value) for name, value in given.items()}
+
+
+def _plain(value: object) -> JsonValue:
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(cast(object, value.tolist()))
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in cast(Sequence[object], value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return str(value)
