@@ -56,8 +56,9 @@ cluster-down: ## Take the demo cluster down
 	@cluster/cluster down
 
 .PHONY: down
-down: ## Take down every cluster that this checkout's commands brought up
-	@cluster/cluster down --all
+down: ## Take away what demo and test brought up
+	@cluster/cluster --name demo down
+	@cluster/cluster --name tests down
 
 .PHONY: venv
 venv: ## Set up .venv for development

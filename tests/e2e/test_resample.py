@@ -31,6 +31,11 @@ def run_job(api: httpx.Client, **inputs: object) -> Json:
     return api.get(f"{location}/results").raise_for_status().json()
 
 
+def read_netcdf(file: Path, variable: str) -> xr.DataArray:
+    with xr.open_dataset(file, engine="h5netcdf") as dataset:  # pyright: ignore[reportUnknownMemberType] - partly untyped in xarray
+        return dataset[variable].load()  # pyright: ignore[reportUnknownMemberType] - as above
+
+
 def open_result(results: Json) -> xr.Dataset:
     return xr.open_zarr(results["href"]).load()  # pyright: ignore[reportUnknownMemberType] - partly untyped in xarray
 
@@ -54,8 +59,7 @@ def test_daily_means_of_real_era5_land_data(api: httpx.Client, era5_land_dataset
     results = run_job(
         api, source_dataset_id=era5_land_dataset, frequency="1D", method="mean", start="2025-02-01", end="2025-02-28"
     )
-    with xr.open_dataset(era5_land_file, engine="h5netcdf") as file:
-        array = file["t2m"].load()
+    array = read_netcdf(era5_land_file, "t2m")
     labels, expected = resample(array.to_numpy(), array["valid_time"].to_numpy(), "1D", "mean")
     result = open_result(results)["t2m"]
     values = result.to_numpy()
