@@ -14,7 +14,7 @@ async def relayed(far_end: asyncio.Server) -> AsyncGenerator[int]:
     """A port that leads to the server."""
     host, port = far_end.sockets[0].getsockname()
     target = Target(host, port)
-    near_end = await asyncio.start_server(lambda r, w: relay(target, r, w), "127.0.0.1", 0)
+    near_end = await asyncio.start_server(lambda r, w: relay(target, r, w), "127.0.0.1", 0, backlog=1024)
     async with far_end, near_end:
         yield near_end.sockets[0].getsockname()[1]
 
@@ -62,7 +62,7 @@ async def test_a_broken_connection_is_broken_on_both_sides():
 
 
 async def test_many_connections_at_once():
-    async with relayed(await asyncio.start_server(count, "127.0.0.1", 0)) as port:
+    async with relayed(await asyncio.start_server(count, "127.0.0.1", 0, backlog=1024)) as port:
 
         async def ask(number: int) -> int:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
