@@ -4,7 +4,7 @@ import httpx
 import pytest
 from climatejobs_demo.installation import Installation
 
-from tests.cluster_objects import ClimateJobs, ClusterObjects
+from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, wait_until
 from tests.e2e.conftest import NAMESPACE
 
 pytestmark = pytest.mark.e2e
@@ -13,6 +13,10 @@ pytestmark = pytest.mark.e2e
 def pods_of(objects: ClusterObjects, name: str) -> list[str]:
     pods = objects.list("Pod", NAMESPACE, label_selector=f"climatejobs.io/job={name}")
     return [pod["metadata"]["name"] for pod in pods]
+
+
+def container_states(pod: Manifest) -> list[Manifest]:
+    return [container["state"] for container in pod["status"].get("containerStatuses") or []]
 
 
 def test_a_job_made_with_kubectl_succeeds(installation: Installation, climate_jobs: ClimateJobs) -> None:
@@ -62,7 +66,9 @@ def test_a_cancelled_job_leaves_no_pod(api: httpx.Client, objects: ClusterObject
     dismissed = api.delete(f"/jobs/{job_id}")
     assert (dismissed.status_code, dismissed.json()["status"]) == (200, "dismissed")
     climate_jobs.wait_for(job_id, "Cancelled", seconds=20)
-    assert pods_of(objects, job_id) == []
+    pods = objects.list("Pod", NAMESPACE, label_selector=f"climatejobs.io/job={job_id}")
+    assert all("running" not in state for pod in pods for state in container_states(pod)), "something still runs"
+    wait_until(lambda: not pods_of(objects, job_id), f"the pods of {job_id} to be gone", 10)
     assert api.delete(f"/jobs/{job_id}").status_code == 200
     assert api.get(f"/jobs/{job_id}").status_code == 404
 
