@@ -16,7 +16,8 @@ def pods_of(objects: ClusterObjects, name: str) -> list[str]:
 
 
 def container_states(pod: Manifest) -> list[Manifest]:
-    return [container["state"] for container in pod["status"].get("containerStatuses") or []]
+    containers: list[Manifest] = pod["status"].get("containerStatuses") or []
+    return [container["state"] for container in containers]
 
 
 def test_a_job_made_with_kubectl_succeeds(installation: Installation, climate_jobs: ClimateJobs) -> None:
