@@ -1,6 +1,7 @@
 # The three images: targets `api`, `operator` and `runner`. images/build builds them all, with or without Docker.
 #
 # Each holds the dependencies of its part in a virtual environment and, in small layers above, core and that part.
+# Our sources come last, so that a change of them leaves all else in the cache.
 # What is needed for building is mounted from the stage `builder`, so no pip and no script of ours ends up in an image.
 # The secrets `pip` (a pip.conf) and `ca` (certificates) are optional: what the host needs to reach its package index.
 ARG BASE_IMAGE=python:3.13-slim
@@ -35,10 +36,6 @@ COPY requirements/api.txt /opt/requirements.txt
 RUN --mount=type=bind,from=builder,source=/opt/build,target=/opt/build \
     --mount=type=secret,id=pip --mount=type=secret,id=ca \
     /opt/build/install 'kubernetes/client/api/[a-z]*' 'kubernetes/client/models/[a-z]*'
-COPY core/climatejobs /opt/climatejobs/lib/climatejobs
-COPY api/climatejobs_api /opt/climatejobs/lib/climatejobs_api
-RUN --mount=type=bind,from=builder,source=/opt/build,target=/opt/build /opt/build/assemble api
-USER 10001:10001
 EXPOSE 8080
 ENTRYPOINT ["catatonit", "--", "climatejobs-api"]
 ARG VERSION=
@@ -46,6 +43,9 @@ LABEL org.opencontainers.image.title="climatejobs api" \
       org.opencontainers.image.description="REST API of climatejobs: OGC API - Processes over ClimateJobs" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0"
+COPY core api /opt/climatejobs/lib/
+RUN --mount=type=bind,from=builder,source=/opt/build,target=/opt/build /opt/build/assemble api
+USER 10001:10001
 
 
 FROM base AS operator
@@ -53,10 +53,6 @@ COPY requirements/operator.txt /opt/requirements.txt
 RUN --mount=type=bind,from=builder,source=/opt/build,target=/opt/build \
     --mount=type=secret,id=pip --mount=type=secret,id=ca \
     /opt/build/install
-COPY core/climatejobs /opt/climatejobs/lib/climatejobs
-COPY operator/climatejobs_operator /opt/climatejobs/lib/climatejobs_operator
-RUN --mount=type=bind,from=builder,source=/opt/build,target=/opt/build /opt/build/assemble operator
-USER 10001:10001
 EXPOSE 8080
 ENTRYPOINT ["catatonit", "--", "climatejobs-operator"]
 ARG VERSION=
@@ -64,6 +60,9 @@ LABEL org.opencontainers.image.title="climatejobs operator" \
       org.opencontainers.image.description="Operator of climatejobs: runs ClimateJobs as Kubernetes Jobs" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0"
+COPY core operator /opt/climatejobs/lib/
+RUN --mount=type=bind,from=builder,source=/opt/build,target=/opt/build /opt/build/assemble operator
+USER 10001:10001
 
 
 FROM base AS runner
@@ -71,13 +70,12 @@ COPY requirements/runner.txt /opt/requirements.txt
 RUN --mount=type=bind,from=builder,source=/opt/build,target=/opt/build \
     --mount=type=secret,id=pip --mount=type=secret,id=ca \
     /opt/build/install
-COPY core/climatejobs /opt/climatejobs/lib/climatejobs
-COPY runner/climatejobs_runner /opt/climatejobs/lib/climatejobs_runner
-RUN --mount=type=bind,from=builder,source=/opt/build,target=/opt/build /opt/build/assemble runner
-USER 10001:10001
 ENTRYPOINT ["catatonit", "--", "climatejobs-runner"]
 ARG VERSION=
 LABEL org.opencontainers.image.title="climatejobs runner" \
       org.opencontainers.image.description="Runner of climatejobs: computes one ClimateJob" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0"
+COPY core runner /opt/climatejobs/lib/
+RUN --mount=type=bind,from=builder,source=/opt/build,target=/opt/build /opt/build/assemble runner
+USER 10001:10001
