@@ -1,6 +1,6 @@
 """The part of a batch/v1 Job that decisions are made from; everything else of it is dropped on reading."""
 
-from climatejobs.model import KubernetesModel, Time
+from climatejobs.model import KubernetesModel
 from pydantic import Field
 
 from climatejobs_operator.children import ChildMeta
@@ -13,7 +13,6 @@ class JobCondition(KubernetesModel):
     status: str
     reason: str | None = None
     message: str | None = None
-    last_transition_time: Time | None = None
 
 
 class UncountedPods(KubernetesModel):
@@ -32,7 +31,6 @@ class JobSpec(KubernetesModel):
 class JobStatus(KubernetesModel):
     """What the Job controller says."""
 
-    start_time: Time | None = None
     failed: int = 0
     uncounted_terminated_pods: UncountedPods = UncountedPods()
     conditions: tuple[JobCondition, ...] = ()

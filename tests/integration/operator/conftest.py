@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import ControlPlane
+from tests.integration.operator.identity import write_kubeconfig
 from tests.integration.operator.kubelet import Kubelet
 
 PROGRAM = Path(sys.executable).with_name("climatejobs-operator")
@@ -52,9 +53,11 @@ class OperatorProcess:
 @pytest.fixture
 def stopped_operator(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[OperatorProcess]:
     """An operator for the namespace that has not been started."""
+    kubeconfig = tmp_path / "kubeconfig"
+    write_kubeconfig(control_plane.objects, namespace, control_plane.kubeconfig, kubeconfig)
     environment = {
         **os.environ,
-        "KUBECONFIG": str(control_plane.kubeconfig),
+        "KUBECONFIG": str(kubeconfig),
         "CLIMATEJOBS_NAMESPACE": namespace,
         "CLIMATEJOBS_OPERATOR_RUNNER_IMAGE": "runner:test",
         "CLIMATEJOBS_OPERATOR_DATA_CLAIM": "data",

@@ -1,5 +1,7 @@
 """What is remembered of the cluster, in whatever order the news comes."""
 
+from typing import Any
+
 import pytest
 from climatejobs.model import Phase
 from climatejobs_operator.cache import Cache, Entry, read_entry
@@ -16,7 +18,7 @@ def cache() -> Cache:
     return Cache()
 
 
-def entry(version: int = 1, **facts: object) -> Entry:
+def entry(version: int = 1, **facts: Any) -> Entry:
     return read_entry(climatejob_manifest(version=version, **facts))
 
 

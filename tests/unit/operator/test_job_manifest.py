@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -18,7 +19,7 @@ FIRST = CreateJob(attempts_before=0, deadline_seconds=21600)
 KUBERNETES = ("1.34", "1.35")
 
 
-def build(settings: Settings = SETTINGS, create: CreateJob = FIRST, **spec: object) -> dict[str, object]:
+def build(settings: Settings = SETTINGS, create: CreateJob = FIRST, **spec: Any) -> dict[str, object]:
     """As JSON would give it back."""
     return json.loads(json.dumps(build_job(make_climatejob(**spec), create, settings)))
 

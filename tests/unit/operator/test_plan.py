@@ -8,6 +8,7 @@ from climatejobs.model import Phase
 from climatejobs.names import Reason
 from climatejobs.results import ResultDocument, describe_error
 from climatejobs_operator.actions import ConfirmGone, CreateJob, DeleteJob, DeletePod
+from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Obstacle
 from climatejobs_operator.plan import LOST_POD_PATIENCE, Plan
 
@@ -163,9 +164,8 @@ class TestAFailedAttempt:
         [make_job(), make_job(failed=1), make_job(uncounted=("uid-of-pod-1",))],
         ids=["not counted yet", "counted", "being counted"],
     )
-    def test_counts_once_however_far_the_job_controller_is(self, job: object) -> None:
-        assert job is not None
-        plan = plan_for(make_climatejob(status=RUNNING), make_job(), ended_pod(exit_code=1))
+    def test_counts_once_however_far_the_job_controller_is(self, job: Job) -> None:
+        plan = plan_for(make_climatejob(status=RUNNING), job, ended_pod(exit_code=1))
         assert plan.status.attempts == 2
 
     def test_counts_when_its_pod_is_gone(self) -> None:

@@ -91,7 +91,10 @@ async def test_the_age_is_that_of_the_oldest_key_waiting_or_at_work(
     timetable.advance(3)
     queue.add("b")
     assert queue.oldest_seconds() == 3
+    await queue.take()  # from here on its age at work counts
+    timetable.advance(2)
+    assert queue.oldest_seconds() == 2
     await queue.take()
-    assert queue.oldest_seconds() == 3
     queue.finish("a")
+    queue.finish("b")
     assert queue.oldest_seconds() == 0

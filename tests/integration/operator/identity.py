@@ -1,0 +1,51 @@
+"""The operator's own account, with exactly the rights it is given in an installation."""
+
+from base64 import b64decode
+from pathlib import Path
+
+import yaml
+from climatejobs import names
+
+from tests.cluster_objects import ClusterObjects, Manifest, wait_until
+
+RULES: list[Manifest] = [
+    {"apiGroups": [names.GROUP], "resources": [names.PLURAL], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": [names.GROUP], "resources": [f"{names.PLURAL}/status"], "verbs": ["patch"]},
+    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch", "create", "delete"]},
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch", "delete"]},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
+]
+_NAME = "operator"
+
+
+def write_kubeconfig(objects: ClusterObjects, namespace: str, admin: Path, target: Path) -> None:
+    """Make the account and its role, and a kubeconfig that is nobody but that account."""
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": _NAME}}
+    objects.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": _NAME}}, namespace)
+    objects.create({**role, "kind": "Role", "rules": RULES}, namespace)
+    objects.create(
+        {
+            **role,
+            "kind": "RoleBinding",
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": _NAME},
+            "subjects": [{"kind": "ServiceAccount", "name": _NAME, "namespace": namespace}],
+        },
+        namespace,
+    )
+    objects.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "kubernetes.io/service-account-token",
+            "metadata": {"name": _NAME, "annotations": {"kubernetes.io/service-account.name": _NAME}},
+        },
+        namespace,
+    )
+    secret = wait_until(
+        lambda: found if (found := objects.find("Secret", _NAME, namespace)) and found.get("data") else None,
+        "the token of the account",
+    )
+    config: Manifest = yaml.safe_load(admin.read_text())
+    token = b64decode(secret["data"]["token"]).decode()
+    config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
+    target.write_text(yaml.safe_dump(config))
