@@ -52,6 +52,8 @@ class StoredArray:
 
     def __init__(self, name: str, array: AnyArray) -> None:
         names = cast(tuple[str | None, ...] | None, getattr(array.metadata, "dimension_names", None))
+        if array.ndim == 0:
+            names = ()
         if names is None or None in names:
             raise DataError(f"the dimensions of {name} have no names")
         self._array = array

@@ -3,7 +3,9 @@
 Paths are made of checked ids only, and no symbolic link below the root is followed.
 """
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from climatejobs import datasets
@@ -35,6 +37,19 @@ class DataRoot:
                     f"{relative} leads through a symbolic link, which is not followed",
                     hint="Store the data themselves below the data root.",
                 )
+        return path
+
+    def store(self, dataset: Dataset) -> Path:
+        """The absolute path of a data set's store; raises `DataError` if a symbolic link is anywhere in it."""
+        relative = datasets.store_path(dataset.id, dataset.version)
+        path = self.place(relative)
+        if not path.is_dir():
+            raise DataError(f"there is no {relative}", hint="Import or compute the data set again.")
+        if link := next(_links(path), None):
+            raise DataError(
+                f"{link.relative_to(self.path)} is a symbolic link, which is not followed",
+                hint="Store the data themselves below the data root.",
+            )
         return path
 
     def read_dataset(self, dataset_id: str) -> Dataset:
@@ -78,3 +93,13 @@ class DataRoot:
             return "The data root holds no data set yet; climatejobs-runner import brings one in."
         more = f" and {len(ids) - _LISTED} more" if len(ids) > _LISTED else ""
         return f"Data sets are: {', '.join(ids[:_LISTED])}{more}."
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    """Symbolic links below a folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                yield Path(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                yield from _links(Path(entry.path))

@@ -18,6 +18,7 @@ from climatejobs_runner import publication, timeaxis
 from climatejobs_runner.arrays import ArraySpec, StepWriter, time_field
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.grids import bounding_box
+from climatejobs_runner.machine import limit_to_machine
 from climatejobs_runner.netcdf import NetcdfFile
 from climatejobs_runner.stores import StoreWriter
 
@@ -44,6 +45,7 @@ class ImportRequest:
 
 def import_file(request: ImportRequest, attempt: Attempt) -> DatasetOutput:
     """Store variables of a netCDF file as the current version of a data set."""
+    limit_to_machine()
     datasets.check_dataset_id(request.dataset_id)
     wanted = parse_frequency(request.frequency) if request.frequency else None
     with NetcdfFile(request.file, request.variables) as file:

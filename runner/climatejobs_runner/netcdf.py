@@ -165,4 +165,4 @@ def _attributes(given: dict[str, object]) -> dict[str, JsonValue]:
 
 
 def _native(values: np.ndarray) -> Values:
-    return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
+    return np.asarray(values, dtype=values.dtype.newbyteorder("="))

@@ -21,6 +21,7 @@ from climatejobs_runner import publication
 from climatejobs_runner.arrays import ArraySpec, Field, StepWriter, time_field
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.calendars import DAY_SECONDS, find_calendar
+from climatejobs_runner.machine import limit_to_machine
 from climatejobs_runner.stores import StoreWriter
 from climatejobs_runner.timeaxis import TimeAxis
 
@@ -87,6 +88,7 @@ class SyntheticField:
 
 def synthesize(field: SyntheticField, dataset_id: str, attempt: Attempt) -> DatasetOutput:
     """Make a synthetic field the current version of a data set."""
+    limit_to_machine()
     datasets.check_dataset_id(dataset_id)
     dataset = _describe(field, dataset_id)
     if dataset.version in attempt.data.versions(dataset_id):

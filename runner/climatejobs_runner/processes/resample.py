@@ -8,6 +8,7 @@ from climatejobs.processes.resample import ResampleInputs, ResampleOutputs
 
 from climatejobs_runner import publication, timeaxis
 from climatejobs_runner.attempts import Attempt
+from climatejobs_runner.machine import limit_to_machine
 from climatejobs_runner.resampling import result
 from climatejobs_runner.resampling.plan import Request, make_plan
 from climatejobs_runner.stores import StoreReader
@@ -15,8 +16,9 @@ from climatejobs_runner.stores import StoreReader
 
 def compute(inputs: ResampleInputs, attempt: Attempt) -> ResampleOutputs:
     """Aggregate the source's current version, or find that it has been done."""
+    limit_to_machine()
     source = attempt.data.read_dataset(inputs.source_dataset_id)
-    store = StoreReader(attempt.data.place(datasets.store_path(source.id, source.version)))
+    store = StoreReader(attempt.data.store(source))
     time = store.array(next(iter(source.shape)))
     axis = timeaxis.decode(time.read(), time.spec.attributes)
     plan = make_plan(source, axis, Request(inputs.target, inputs.method, inputs.first_moment, inputs.last_moment))

@@ -67,6 +67,8 @@ def _periods(source: StoredArray, plan: Plan, tile: tuple[slice, ...], steps: in
         while position < end:
             if position >= run.stop:
                 run = next(runs)
+                # The last block goes before the next one comes, so that there is never more than one.
+                block = np.empty(0)
                 block = cast(Numbers, source.read((run, *tile)))
             upto = min(end, run.stop)
             state.add(block[position - run.start : upto - run.start])

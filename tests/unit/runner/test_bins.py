@@ -14,28 +14,9 @@ from hypothesis import strategies as st
 from tests.oracle import period_end, period_start
 
 GREGORIAN = find_calendar("standard")
-FREQUENCIES = st.sampled_from(
-    [
-        "h",
-        "6h",
-        "7h",
-        "36h",
-        "D",
-        "5D",
-        "10D",
-        "W-MON",
-        "W-SUN",
-        "2W-WED",
-        "dekad",
-        "MS",
-        "2MS",
-        "QS",
-        "QS-FEB",
-        "2QS",
-        "YS",
-        "YS-JUL",
-        "5YS",
-    ]
+FREQUENCIES = st.one_of(
+    st.sampled_from(["h", "6h", "7h", "36h", "D", "5D", "10D", "W-MON", "W-SUN", "2W-WED", "dekad"]),
+    st.sampled_from(["MS", "2MS", "QS", "QS-FEB", "2QS", "YS", "YS-JUL", "5YS"]),
 )
 CALENDARS = st.sampled_from(["standard", "noleap", "all_leap", "360_day"])
 

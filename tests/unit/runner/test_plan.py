@@ -179,16 +179,16 @@ def test_everything_that_changes_the_result_changes_its_version() -> None:
 
 
 @given(
-    st.dates(date(1999, 1, 1), date(2001, 1, 1)),
-    st.integers(min_value=0, max_value=23),
+    st.tuples(st.dates(date(1999, 1, 1), date(2001, 1, 1)), st.integers(min_value=0, max_value=23)),
     st.sampled_from(["1h", "6h", "1D"]),
     st.integers(min_value=2, max_value=900),
     st.sampled_from(["1D", "W-MON", "MS", "QS", "YS"]),
     st.data(),
 )
 def test_periods_are_those_of_the_oracle(
-    day: date, hour: int, source: str, steps: int, frequency: str, data: st.DataObject
+    start: tuple[date, int], source: str, steps: int, frequency: str, data: st.DataObject
 ) -> None:
+    day, hour = start
     whole_hour = {"1h": hour, "6h": hour // 6 * 6, "1D": 0}[source]
     times = moments(datetime(day.year, day.month, day.day, whole_hour, tzinfo=UTC), source, steps)
     holes = data.draw(st.sets(st.integers(min_value=2, max_value=steps), max_size=20))

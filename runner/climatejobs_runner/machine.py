@@ -1,0 +1,34 @@
+"""What the process may use of the machine it runs on, and keeping to it."""
+
+import ctypes
+import os
+from pathlib import Path
+
+import zarr
+
+_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_M_MMAP_THRESHOLD = -3
+"""The name that glibc's malloc.h gives the parameter."""
+_MMAP_THRESHOLD_BYTES = 1024 * 1024
+
+
+def cpus_within(quota: str, available: int) -> int:
+    """CPUs that a container's quota lets it keep busy; `quota` is what ``cpu.max`` says, empty if it is not there."""
+    match quota.split():
+        case [limit, period] if limit.isdecimal():
+            return max(1, min(available, -(-int(limit) // int(period))))
+        case _:
+            return available
+
+
+def limit_to_machine() -> None:
+    """Decode with as many threads as there are CPUs, and give large buffers back as soon as they are freed."""
+    quota = _CPU_QUOTA.read_text(encoding="ascii") if _CPU_QUOTA.exists() else ""
+    cpus = cpus_within(quota, len(os.sched_getaffinity(0)))
+    limits = {"threading.max_workers": cpus, "async.concurrency": max(cpus, 2)}
+    zarr.config.set(limits)  # pyright: ignore[reportUnknownMemberType] - donfig's is untyped
+    # Without a limit glibc learns to keep freed blocks for later, for every thread: memory then grows with the
+    # number of blocks that have been read. Another C library has no such function, and no such habit.
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
