@@ -6,18 +6,21 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
+from urllib.parse import quote
 from uuid import uuid4
 
 from climatejobs.errors import TYPE_PREFIX, ClimateJobsError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ExceptionHandler
 
 from climatejobs_api.context import Context, get_links
 from climatejobs_api.exchange import Exchange
+from climatejobs_api.fetching import Fetcher, read_allowance
 from climatejobs_api.problems import MEDIA_TYPE, PROBLEM_SCHEMA, Problem, answer, from_error, from_store_error
 from climatejobs_api.routers import datasets, health, jobs, landing, processes
 from climatejobs_api.settings import Settings
@@ -25,6 +28,7 @@ from climatejobs_api.store import JobStore, StoreError
 from climatejobs_api.version import VERSION
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+EXPOSED = ("Location", "Link", "Preference-Applied", "Retry-After", "ETag", "Content-Location", "X-Request-ID")
 DESCRIPTION = "Climate computations as jobs on Kubernetes, asked for over OGC API - Processes."
 _log = logging.getLogger(__name__)
 
@@ -36,6 +40,7 @@ def create_app(
     follow: Callable[[], AbstractAsyncContextManager[None]] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     choose: Callable[[str], str] = secrets.choice,
+    fetcher: Fetcher | None = None,
     new_request_id: Callable[[], str] = lambda: uuid4().hex,
 ) -> FastAPI:
     """Build the application; `follow` is entered for as long as it serves."""
@@ -65,11 +70,25 @@ def create_app(
             },
         ),
     )
-    app.state.context = Context(settings=settings, store=store, now=now, choose=choose)
+    app.state.context = Context(
+        settings=settings,
+        store=store,
+        fetcher=fetcher or Fetcher(read_allowance(settings.fetch_allow)),
+        now=now,
+        choose=choose,
+    )
     for router in (landing.router, processes.router, jobs.router, datasets.router, health.router):
         app.include_router(router)
     for kind, translate in _TRANSLATIONS:
         app.add_exception_handler(kind, _handler(settings, translate))
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=METHODS,
+            allow_headers=("*",),
+            expose_headers=EXPOSED,
+        )
     app.add_middleware(Exchange, new_id=new_request_id, root_path=settings.root_path)
     return app
 
@@ -83,7 +102,7 @@ def _handler(settings: Settings, translate: Callable[[Request, Any], Problem]) -
         # To the letter of the standard, an exception of an execution is plain JSON.
         plain = settings.strict and problem.status == 400
         media_type = "application/json" if plain else MEDIA_TYPE
-        path = request.url.path.removeprefix(settings.root_path)
+        path = quote(request.url.path.removeprefix(settings.root_path), safe="/:@!$&'()*+,;=~")
         return answer(problem, instance=f"{links.base}{path}", media_type=media_type)
 
     return handle
@@ -104,7 +123,7 @@ def _from_http(request: Request, error: HTTPException) -> Problem:
 
 def _from_validation(_request: Request, error: RequestValidationError) -> Problem:
     faults = [
-        {"parameter": str(fault["loc"][-1]), "detail": str(fault["msg"])}
+        {"parameter": str(fault["loc"][1] if len(fault["loc"]) > 1 else fault["loc"][0]), "detail": str(fault["msg"])}
         for fault in cast(Sequence[dict[str, Any]], error.errors())
     ]
     return Problem(

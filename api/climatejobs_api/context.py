@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Query, Request
 
+from climatejobs_api.fetching import Fetcher
 from climatejobs_api.links import Arrival, Links, find_base
 from climatejobs_api.pagination import MAX_LIMIT
 from climatejobs_api.settings import Settings
@@ -19,6 +20,7 @@ class Context:
 
     settings: Settings
     store: JobStore
+    fetcher: Fetcher
     now: Callable[[], datetime]
     """The time in UTC."""
     choose: Callable[[str], str]

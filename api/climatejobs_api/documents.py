@@ -1,5 +1,7 @@
 """Base of the JSON documents that are answered: camelCase, and without members that are not set."""
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
@@ -23,4 +25,13 @@ class Link(Document):
 def respond(document: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """The response that carries a document."""
     body = document.model_dump_json(by_alias=True, exclude_none=True)
-    return Response(body, status_code=status, headers=headers, media_type="application/json")
+    response = Response(body, status_code=status, headers=headers, media_type="application/json")
+    add_links(response, getattr(document, "links", ()))
+    return response
+
+
+def add_links(response: Response, links: Sequence[Link]) -> None:
+    """Repeat the links of a document as headers, for clients that read no further."""
+    for link in links:
+        kind = f'; type="{link.type}"' if link.type else ""
+        response.headers.append("Link", f'<{link.href}>; rel="{link.rel}"{kind}')

@@ -3,7 +3,8 @@
 What a process takes is checked by core alone; this module knows the frame around it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import contextmanager
 from typing import Literal
 
 from climatejobs.errors import Fault, InvalidInput
@@ -13,6 +14,7 @@ from climatejobs.processes import Process
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.alias_generators import to_camel
 
+from climatejobs_api.inputs import escape, unwrap_inputs
 from climatejobs_api.settings import Settings, exceeds
 
 FRAME = frozenset({"inputs", "outputs", "response", "subscriber", "job"})
@@ -59,33 +61,45 @@ class ExecuteRequest(KubernetesModel):
     job: JobOptions = Field(default_factory=JobOptions, description="How the job is to be run.")
 
 
+def frame_body(body: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    """The body with its inputs under `inputs`, where it is flat and they stand beside the rest."""
+    if "inputs" in body:
+        return body
+    return {
+        "inputs": {name: value for name, value in body.items() if name not in FRAME},
+        **{name: value for name, value in body.items() if name in FRAME},
+    }
+
+
+@contextmanager
+def pointing_into(body: Mapping[str, JsonValue], unwrapped: Collection[str] = ()) -> Generator[None]:
+    """Let pointers of an `InvalidInput` lead into the body as it was sent, before anything was moved in it."""
+    try:
+        yield
+    except InvalidInput as error:
+        faults = [Fault(_sent_pointer(fault.pointer, body, unwrapped), fault.detail) for fault in error.faults]
+        if faults == list(error.faults):
+            raise
+        raise InvalidInput.of(faults, hint=error.hint) from None
+
+
 def read_request(process: Process, body: Mapping[str, JsonValue], settings: Settings) -> ExecuteRequest:
     """Check a body against the frame, the process and the installation's maxima.
 
     Raises `InvalidInput` whose pointers lead into the body as it was sent.
     """
-    flat = "inputs" not in body
-    framed: Mapping[str, JsonValue] = body
-    if flat:
-        framed = {
-            "inputs": {name: value for name, value in body.items() if name not in FRAME},
-            **{name: value for name, value in body.items() if name in FRAME},
-        }
     try:
-        request = ExecuteRequest.model_validate(framed)
+        request = ExecuteRequest.model_validate(frame_body(body))
     except ValidationError as error:
         raise InvalidInput.of([_fault(details["loc"], details["msg"]) for details in error.errors()]) from None
     faults = [*_unknown_outputs(process, request), *_beyond_maxima(request.job, settings)]
     if faults:
         raise InvalidInput.of(faults)
-    try:
-        process.validate_inputs(request.inputs)
-    except InvalidInput as error:
-        if not flat or not error.faults:
-            raise
-        moved = [Fault(fault.pointer.removeprefix("/inputs"), fault.detail) for fault in error.faults]
-        raise InvalidInput.of(moved, hint=error.hint) from None
-    return request
+    with pointing_into(body):
+        inputs, unwrapped = unwrap_inputs(process, request.inputs)
+    with pointing_into(body, unwrapped):
+        process.validate_inputs(inputs)
+    return request.model_copy(update={"inputs": inputs})
 
 
 def build_spec(process: Process, request: ExecuteRequest, settings: Settings) -> ClimateJobSpec:
@@ -115,11 +129,11 @@ def _unknown_outputs(process: Process, request: ExecuteRequest) -> list[Fault]:
     faults: list[Fault] = []
     for name, wanted in (request.outputs or {}).items():
         if name not in known:
-            pointer = f"/outputs/{_escape(name)}"
+            pointer = f"/outputs/{escape(name)}"
             faults.append(Fault(pointer, f"{process.id} has no such output; it has {', '.join(known)}"))
         elif wanted.transmission_mode and wanted.transmission_mode not in process.output_transmission:
             modes = " or ".join(process.output_transmission)
-            faults.append(Fault(f"/outputs/{_escape(name)}/transmissionMode", f"only {modes} is possible"))
+            faults.append(Fault(f"/outputs/{escape(name)}/transmissionMode", f"only {modes} is possible"))
     return faults
 
 
@@ -146,10 +160,14 @@ def _beyond_maxima(options: JobOptions, settings: Settings) -> list[Fault]:
     return faults
 
 
+def _sent_pointer(pointer: str, body: Mapping[str, JsonValue], unwrapped: Collection[str]) -> str:
+    for name in unwrapped:
+        place = f"/inputs/{escape(name)}"
+        if pointer == place or pointer.startswith(f"{place}/"):
+            pointer = f"{place}/value{pointer.removeprefix(place)}"
+    return pointer if "inputs" in body else pointer.removeprefix("/inputs")
+
+
 def _fault(location: tuple[int | str, ...], message: str) -> Fault:
-    pointer = "".join(f"/{_escape(str(part))}" for part in location)
+    pointer = "".join(f"/{escape(str(part))}" for part in location)
     return Fault(pointer, message[:1].lower() + message[1:])
-
-
-def _escape(member: str) -> str:
-    return member.replace("~", "~0").replace("/", "~1")

@@ -7,12 +7,28 @@ come and go.
 import base64
 import binascii
 import re
+from enum import StrEnum
+from typing import NamedTuple
 
 from climatejobs_api.problems import Problem
 from climatejobs_api.store import Position
 
 DEFAULT_LIMIT = 50
-MAX_LIMIT = 1000
+MAX_LIMIT = 10000
+
+
+class Direction(StrEnum):
+    """Which way a page of jobs lies from the place that its cursor names."""
+
+    OLDER = "older"
+    NEWER = "newer"
+
+
+class Place(NamedTuple):
+    """What the cursor of a page of jobs says."""
+
+    direction: Direction
+    position: Position
 
 
 def encode_cursor(text: str) -> str:
@@ -28,17 +44,17 @@ def decode_cursor(cursor: str) -> str:
         raise _bad_cursor() from None
 
 
-def encode_position(position: Position) -> str:
-    """The cursor of a job."""
-    return encode_cursor(f"{position.microseconds}.{position.name}")
+def encode_place(direction: Direction, position: Position) -> str:
+    """The cursor of a page of jobs."""
+    return encode_cursor(f"{direction}.{position.microseconds}.{position.name}")
 
 
-def decode_position(cursor: str) -> Position:
-    """The job after which the next page begins; raises `Problem` where the cursor is not one of ours."""
-    match = re.fullmatch(r"(-?[0-9]{1,17})\.([a-z0-9.-]{1,253})", decode_cursor(cursor))
+def decode_place(cursor: str) -> Place:
+    """The job beside which the page lies; raises `Problem` where the cursor is not one of ours."""
+    match = re.fullmatch(r"(older|newer)\.(-?[0-9]{1,17})\.([a-z0-9.-]{1,253})", decode_cursor(cursor))
     if match is None:
         raise _bad_cursor()
-    return Position(int(match[1]), match[2])
+    return Place(Direction(match[1]), Position(int(match[2]), match[3]))
 
 
 def _bad_cursor() -> Problem:

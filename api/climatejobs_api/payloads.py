@@ -39,10 +39,21 @@ async def read_object(request: Request) -> dict[str, JsonValue]:
 def parse_object(body: bytes) -> dict[str, JsonValue]:
     """Parse a JSON object; raises `Problem` saying what is wrong with it."""
     try:
+        value = parse_json(body)
+    except ValueError as error:
+        raise _unreadable(str(error)) from None
+    if not isinstance(value, dict):
+        raise _unreadable("it is not an object; an execution is written {...}")
+    return value
+
+
+def parse_json(text: bytes) -> JsonValue:
+    """Parse JSON as strictly as this module says; raises ValueError saying what is wrong with it."""
+    try:
         value = cast(
             JsonValue,
             json.loads(
-                body.decode(),
+                text.decode(),
                 object_pairs_hook=_unique,
                 parse_constant=_refuse_constant,
                 parse_float=_finite,
@@ -51,15 +62,11 @@ def parse_object(body: bytes) -> dict[str, JsonValue]:
         )
         _check(value)
     except json.JSONDecodeError as error:
-        raise _unreadable(f"{error.msg.lower()} at line {error.lineno}, column {error.colno}") from None
+        raise ValueError(f"{error.msg.lower()} at line {error.lineno}, column {error.colno}") from None
     except UnicodeError:
-        raise _unreadable("it is not UTF-8") from None
+        raise ValueError("it is not UTF-8") from None
     except RecursionError:
-        raise _unreadable(f"it is nested more than {MAX_DEPTH} levels deep") from None
-    except ValueError as error:
-        raise _unreadable(str(error)) from None
-    if not isinstance(value, dict):
-        raise _unreadable("it is not an object; an execution is written {...}")
+        raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep") from None
     return value
 
 

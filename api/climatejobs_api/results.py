@@ -1,11 +1,11 @@
 """The results of a job: which outputs, in which form, and what is answered where there are none.
 
-One output that is wanted bare (`raw`, the standard's default) is answered as itself; everything else as one JSON
-document with a member per output.
+One output that is wanted bare (`raw`, the standard's default) is answered as itself, several as the parts of one
+multipart body, those by reference as links; `document` is one JSON object with a member per output.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -29,6 +29,7 @@ from starlette.responses import Response
 
 from climatejobs_api.files import read_below
 from climatejobs_api.links import JSON, ZARR, Links
+from climatejobs_api.multipart import Part, encode_parts
 from climatejobs_api.problems import EXCEPTIONS, Problem, no_such_job
 from climatejobs_api.statusinfo import status_code
 
@@ -72,14 +73,25 @@ def check_results(job: ClimateJob) -> None:
 
 
 async def answer_results(
-    job: ClimateJob, links: Links, data: Path, *, headers: Mapping[str, str] | None = None
+    job: ClimateJob, links: Links, data: Path, *, multipart: bool = False, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Answer with the results of a job that has succeeded, as its request asked for them."""
+    """Answer with the results of a job that has succeeded, as its request asked for them.
+
+    `multipart` says what becomes of several outputs where the request did not choose between raw and document.
+    """
     wanted = _wanted(job)
-    if job.spec.response != "document" and len(job.spec.outputs or _declared(job)) == 1 and wanted:
+    several = len(job.spec.outputs or _declared(job)) > 1
+    raw = job.spec.response == "raw" or (job.spec.response is None and (multipart or not several))
+    if not raw or not wanted:
+        document = {each.name: await _member(job, each, links, data) for each in wanted}
+        return _json(document, headers or {})
+    if all(each.by_reference for each in wanted):
+        return _answer_links([_reference(job, each, links) for each in wanted], headers or {})
+    if not several:
         return await _answer_bare(job, wanted[0], links, data, headers or {})
-    document = {each.name: await _member(job, each, links, data) for each in wanted}
-    return _json(document, headers or {})
+    parts = [await _part(job, each, links, data) for each in wanted]
+    body, media_type = encode_parts(parts)
+    return Response(body, headers={**(headers or {}), "Content-Type": media_type})
 
 
 async def answer_output(job: ClimateJob, name: str, links: Links, data: Path) -> Response:
@@ -170,14 +182,25 @@ async def _member(job: ClimateJob, wanted: Wanted, links: Links, data: Path) -> 
     return value
 
 
+def _answer_links(found: Sequence[Mapping[str, JsonValue]], headers: Mapping[str, str]) -> Response:
+    response = Response(status_code=204, headers=dict(headers))
+    for link in found:
+        members = f'rel="item"; type="{link["type"]}"; title="{link["title"]}"'
+        response.headers.append("Link", f"<{link['href']}>; {members}")
+    return response
+
+
+async def _part(job: ClimateJob, wanted: Wanted, links: Links, data: Path) -> Part:
+    if wanted.by_reference:
+        link = _reference(job, wanted, links)
+        return Part(wanted.name, str(link["type"]), b"", location=str(link["href"]))
+    bare = await _answer_bare(job, wanted, links, data, {})
+    return Part(wanted.name, bare.headers["content-type"], bytes(bare.body))
+
+
 async def _answer_bare(
     job: ClimateJob, wanted: Wanted, links: Links, data: Path, headers: Mapping[str, str]
 ) -> Response:
-    if wanted.by_reference:
-        link = _reference(job, wanted, links)
-        response = Response(status_code=204, headers=dict(headers))
-        response.headers.append("Link", f'<{link["href"]}>; rel="item"; type="{link["type"]}"; title="{wanted.name}"')
-        return response
     stored = _as_stored(wanted.value)
     if stored is not None:
         content = await to_thread.run_sync(_read_stored, job, wanted.name, stored, data)

@@ -28,6 +28,7 @@ def _readable_quantity(text: str) -> str:
 
 
 Networks = Annotated[Sequence[Network], NoDecode, BeforeValidator(_split)]
+Names = Annotated[Sequence[str], NoDecode, BeforeValidator(_split)]
 Bound = Annotated[Quantity, AfterValidator(_readable_quantity)]
 UrlPrefix = Annotated[str, Field(pattern=r"^https?://[^ ?#]+$"), AfterValidator(lambda url: url.rstrip("/"))]
 PathPrefix = Annotated[str, Field(pattern=r"^(/[^ ?#]*)?$"), AfterValidator(lambda path: path.rstrip("/"))]
@@ -50,8 +51,12 @@ class Settings(BaseSettings):
     """Addresses whose X-Forwarded-* headers are believed."""
     root_path: PathPrefix = ""
     """Path prefix under which a proxy publishes the API."""
+    cors_origins: Names = ()
+    """Web pages of these origins may use the API from a browser; `*` is every one."""
+    fetch_allow: Names = ()
+    """Hosts and networks that inputs by reference may come from; every public address where it is empty."""
     strict: bool = False
-    """Answer to the letter of OGC API - Processes 1.0: 201 instead of 202."""
+    """Answer to the letter of OGC API - Processes 1.0: 201 instead of 202, several outputs as multipart/related."""
     sync_wait_seconds: float = Field(default=25.0, ge=0)
     """How long a synchronous request is kept waiting before it is answered as an asynchronous one."""
     max_attempts: int = Field(default=10, ge=1, le=10)

@@ -1,5 +1,6 @@
 """From a ClimateJob to the statusInfo of OGC API - Processes, with what this project adds to it. Pure."""
 
+import math
 from datetime import datetime
 from typing import Literal
 
@@ -11,6 +12,7 @@ from climatejobs_api.links import JSON, RELATIONS, Links
 
 type StatusCode = Literal["accepted", "running", "successful", "failed", "dismissed"]
 
+POLL_SECONDS = 2
 STATUS_OF_PHASE: dict[Phase, StatusCode] = {
     Phase.PENDING: "accepted",
     Phase.SUSPENDED: "accepted",
@@ -74,7 +76,12 @@ class JobList(Document):
 
 def status_code(job: ClimateJob) -> StatusCode:
     """The OGC status; a job that is being stopped is dismissed before its pods are gone."""
-    return "dismissed" if is_stopping(job) else STATUS_OF_PHASE[job.phase]
+    return code_of(job.phase, stopping=is_stopping(job))
+
+
+def code_of(phase: Phase, *, stopping: bool) -> StatusCode:
+    """The OGC status of a job in that phase, and asked to stop or not."""
+    return "dismissed" if stopping and not phase.terminal else STATUS_OF_PHASE[phase]
 
 
 def is_stopping(job: ClimateJob) -> bool:
@@ -103,6 +110,15 @@ def describe_job(job: ClimateJob, links: Links) -> StatusInfo:
         error=JobError(**status.error.model_dump()) if status.error else None,
         links=_job_links(job, code, links),
     )
+
+
+def retry_after(job: ClimateJob, now: datetime) -> dict[str, str]:
+    """The header that says in how many seconds to look at a live job again; none for one that has ended."""
+    if job.phase.terminal:
+        return {}
+    if job.status.retry_at is None:
+        return {"Retry-After": str(POLL_SECONDS)}
+    return {"Retry-After": str(min(max(math.ceil((job.status.retry_at - now).total_seconds()), POLL_SECONDS), 60))}
 
 
 def describe_removed(job: ClimateJob, links: Links) -> StatusInfo:

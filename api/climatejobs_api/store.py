@@ -3,12 +3,12 @@
 Nothing here or behind it knows of HTTP; nothing in front of it knows of Kubernetes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from climatejobs.model import ClimateJob, ClimateJobSpec
+from climatejobs.model import ClimateJob, ClimateJobSpec, Phase
 from pydantic import JsonValue
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,6 +27,35 @@ def position_of(submitted_at: datetime, name: str) -> Position:
     return Position((submitted_at - EPOCH) // timedelta(microseconds=1), name)
 
 
+class JobFacts(Protocol):
+    """What a list can be filtered by: known of every job without reading the whole of it."""
+
+    @property
+    def position(self) -> Position: ...
+
+    @property
+    def process(self) -> str: ...
+
+    @property
+    def phase(self) -> Phase: ...
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is to be stopped, whatever its phase."""
+        ...
+
+    @property
+    def started(self) -> datetime | None: ...
+
+    @property
+    def finished(self) -> datetime | None: ...
+
+
+def any_job(_facts: JobFacts) -> bool:
+    """The filter that every job passes."""
+    return True
+
+
 @dataclass(frozen=True)
 class Submission:
     """A job to be made."""
@@ -37,6 +66,8 @@ class Submission:
     """The inputs exactly as they were given; they replace those of `spec`."""
     submitted_at: datetime
     request_id: str
+    digest: str | None = None
+    """Identifies the request, where a repetition of it is to be told from another of the same name."""
 
 
 class StoreError(Exception):
@@ -96,8 +127,14 @@ class JobStore(Protocol):
         """Whether every job that there is has been read once."""
         ...
 
-    def newest(self, limit: int, *, before: Position | None = None) -> list[ClimateJob]:
-        """At most that many jobs, newest first, from the one that follows `before`."""
+    def older(
+        self, limit: int, *, than: Position | None = None, matches: Callable[[JobFacts], bool] = any_job
+    ) -> list[ClimateJob]:
+        """At most that many jobs that match, newest first, from the one that follows `than`."""
+        ...
+
+    def newer(self, limit: int, *, than: Position, matches: Callable[[JobFacts], bool] = any_job) -> list[ClimateJob]:
+        """At most that many jobs that match, newest first, up to the one that precedes `than`."""
         ...
 
     async def find(self, name: str) -> ClimateJob | None:

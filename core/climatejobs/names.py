@@ -29,6 +29,8 @@ LABEL_PROCESS = f"{GROUP}/process"
 ANNOTATION_SUBMITTED_AT = f"{GROUP}/submitted-at"
 """On ClimateJobs: the time of submission in microseconds, RFC 3339, for ordering within a second."""
 ANNOTATION_REQUEST_ID = f"{GROUP}/request-id"
+ANNOTATION_REQUEST_DIGEST = f"{GROUP}/request-digest"
+"""On ClimateJobs made with an Idempotency-Key: what tells the same request from another under the same key."""
 
 RUNNER_CONTAINER = "runner"
 DATA_VOLUME = "data"

@@ -5,7 +5,7 @@ answers to this replica's own writes; a newer state of an object is never replac
 """
 
 import asyncio
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Iterable, Iterator
 
 from climatejobs_api.cluster.records import Record
@@ -36,6 +36,11 @@ class JobCache:
         """All jobs, newest first, from the one that follows `before`; not to be kept over an await."""
         end = len(self._order) if before is None else bisect_left(self._order, before)
         for index in range(end - 1, -1, -1):
+            yield self._records[self._order[index].name]
+
+    def oldest_first(self, *, after: Position) -> Iterator[Record]:
+        """The jobs that are newer than `after`, oldest first; not to be kept over an await."""
+        for index in range(bisect_right(self._order, after), len(self._order)):
             yield self._records[self._order[index].name]
 
     def put_own(self, record: Record) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from climatejobs import names
@@ -15,7 +15,7 @@ from climatejobs_api.cluster.cache import JobCache
 from climatejobs_api.cluster.client import ClusterClient
 from climatejobs_api.cluster.informer import Informer
 from climatejobs_api.cluster.records import Record, decode_record
-from climatejobs_api.store import Position, StoreAway, Submission, UnreadableJob
+from climatejobs_api.store import JobFacts, Position, StoreAway, Submission, UnreadableJob, any_job
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,251}[a-z0-9])?")
 _log = logging.getLogger(__name__)
@@ -51,18 +51,15 @@ class ClusterJobs:
     def synced(self) -> bool:
         return self._informer.synced.is_set()
 
-    def newest(self, limit: int, *, before: Position | None = None) -> list[ClimateJob]:
+    def older(
+        self, limit: int, *, than: Position | None = None, matches: Callable[[JobFacts], bool] = any_job
+    ) -> list[ClimateJob]:
         self._require_synced()
-        jobs: list[ClimateJob] = []
-        for record in self._cache.newest_first(before=before):
-            if len(jobs) == limit:
-                break
-            try:
-                jobs.append(record.read())
-            except UnreadableJob as error:
-                # One record that somebody has bent must not take the list from everyone.
-                _log.warning("left out of a list: %s", error, exc_info=error.__cause__)
-        return jobs
+        return _read_matching(self._cache.newest_first(before=than), limit, matches)
+
+    def newer(self, limit: int, *, than: Position, matches: Callable[[JobFacts], bool] = any_job) -> list[ClimateJob]:
+        self._require_synced()
+        return _read_matching(self._cache.oldest_first(after=than), limit, matches)[::-1]
 
     async def find(self, name: str) -> ClimateJob | None:
         self._require_synced()
@@ -114,10 +111,26 @@ def build_manifest(submission: Submission) -> dict[str, JsonValue]:
             "annotations": {
                 names.ANNOTATION_SUBMITTED_AT: submission.submitted_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
                 names.ANNOTATION_REQUEST_ID: submission.request_id,
+                **({names.ANNOTATION_REQUEST_DIGEST: submission.digest} if submission.digest else {}),
             },
         },
         "spec": {**submission.spec.to_manifest(), "inputs": dict(submission.inputs)},
     }
+
+
+def _read_matching(records: Iterable[Record], limit: int, matches: Callable[[JobFacts], bool]) -> list[ClimateJob]:
+    jobs: list[ClimateJob] = []
+    for record in records:
+        if len(jobs) == limit:
+            break
+        if not matches(record):
+            continue
+        try:
+            jobs.append(record.read())
+        except UnreadableJob as error:
+            # One record that somebody has bent must not take the list from everyone.
+            _log.warning("left out of a list: %s", error, exc_info=error.__cause__)
+    return jobs
 
 
 def _report_defect(task: asyncio.Task[None]) -> None:

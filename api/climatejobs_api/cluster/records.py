@@ -4,11 +4,12 @@ Parsing everything at once would cost ten times the memory at 50,000 jobs; so on
 taken out, and the model of core reads the rest on demand.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
-from climatejobs.model import TERMINAL_PHASES, ClimateJob, submission_time
+from climatejobs.model import ClimateJob, Phase, submission_time
 from climatejobs.names import GROUP
 from pydantic import ValidationError
 
@@ -22,13 +23,22 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     uid: str
     version: int
     """The object's resourceVersion; greater is newer."""
-    ended: bool
+    process: str
+    phase: Phase
+    stopping: bool
+    """Whether it is to be stopped, whatever its phase."""
+    started: datetime | None
+    finished: datetime | None
     content: bytes
     """The trimmed object as JSON."""
 
     @property
     def name(self) -> str:
         return self.position.name
+
+    @property
+    def ended(self) -> bool:
+        return self.phase.terminal
 
     def read(self) -> ClimateJob:
         """The job; raises `UnreadableJob` where it does not fit the model."""
@@ -56,8 +66,15 @@ class _Manifest(msgspec.Struct):
     status: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class _StatusHead(msgspec.Struct):
+class _SpecHead(msgspec.Struct):
+    process: str = ""
+    cancel: bool = False
+
+
+class _StatusHead(msgspec.Struct, rename="camel"):
     phase: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
 
 
 class _PageMetadata(msgspec.Struct, rename={"resource_version": "resourceVersion", "following": "continue"}):
@@ -108,6 +125,8 @@ _read_page = msgspec.json.Decoder(_Page)
 _read_event = msgspec.json.Decoder(Event)
 _read_bookmark = msgspec.json.Decoder(_Bookmark)
 _read_failure = msgspec.json.Decoder(Failure)
+_PHASES = {phase.value: phase for phase in Phase}
+_read_spec = msgspec.json.Decoder(_SpecHead)
 _read_status = msgspec.json.Decoder(_StatusHead)
 _encoder = msgspec.json.Encoder()
 
@@ -146,13 +165,27 @@ def _keep(manifest: _Manifest) -> Record:
     metadata.annotations = _own(metadata.annotations)
     metadata.labels = _own(metadata.labels)
     submitted_at = submission_time(metadata.annotations, datetime.fromisoformat(metadata.creation_timestamp))
+    spec, status = _read_spec.decode(manifest.spec), _read_status.decode(manifest.status)
     return Record(
         position=position_of(submitted_at, metadata.name),
         uid=metadata.uid,
         version=int(metadata.resource_version),
-        ended=_read_status.decode(manifest.status).phase in TERMINAL_PHASES,
+        process=sys.intern(spec.process),
+        phase=_PHASES.get(status.phase or "", Phase.PENDING),
+        stopping=spec.cancel or metadata.deletion_timestamp is not None,
+        started=_moment(status.started_at),
+        finished=_moment(status.finished_at),
         content=_encoder.encode(manifest),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A time of the status; one that cannot be read is told apart when the whole record is read."""
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 def _own(members: Mapping[str, str]) -> dict[str, str]:

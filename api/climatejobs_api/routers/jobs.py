@@ -1,48 +1,147 @@
 """Jobs: which there are, how each stands, what it gave, and how it is stopped and removed."""
 
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
 from climatejobs.model import ClimateJob
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from climatejobs_api.context import Context, Current, Cursor, Limit, RequestLinks
 from climatejobs_api.documents import Link, respond
-from climatejobs_api.links import JSON
-from climatejobs_api.pagination import DEFAULT_LIMIT, decode_position, encode_position
+from climatejobs_api.files import matches_etag
+from climatejobs_api.filters import INTERVAL, LONGEST_DURATION, JobFilter, parse_interval
+from climatejobs_api.links import JSON, Links
+from climatejobs_api.negotiation import require_json, wants_multipart
+from climatejobs_api.pagination import DEFAULT_LIMIT, Direction, decode_place, encode_place
 from climatejobs_api.problems import no_such_job
 from climatejobs_api.results import answer_output, answer_results, check_results
-from climatejobs_api.statusinfo import JobList, StatusInfo, describe_job, describe_removed, is_stopping
+from climatejobs_api.statusinfo import (
+    JobList,
+    StatusCode,
+    StatusInfo,
+    describe_job,
+    describe_removed,
+    is_stopping,
+    retry_after,
+)
 from climatejobs_api.store import position_of
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 
-@router.get("", operation_id="getJobs", summary="The jobs there are, newest first", response_model=JobList)
-async def get_jobs(
-    context: Current, links: RequestLinks, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+JobId = Annotated[str, Path(alias="jobId", description="Id of a job.")]
+OutputId = Annotated[str, Path(alias="outputId", description="Name of an output of the job's process.")]
+
+
+def _split(values: object) -> object:
+    if not isinstance(values, list):
+        return values
+    return [part for value in values for part in str(value).split(",")]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # as they come in a query
+
+
+Types = Annotated[
+    list[Literal["process"]],
+    BeforeValidator(_split),
+    Query(default_factory=list, alias="type", description="Types of jobs; there is one."),
+]
+Processes = Annotated[
+    list[str],
+    BeforeValidator(_split),
+    Query(default_factory=list, alias="processID", description="Only jobs of these processes."),
+]
+Statuses = Annotated[
+    list[StatusCode],
+    BeforeValidator(_split),
+    Query(default_factory=list, alias="status", description="Only jobs of these states."),
+]
+Created = Annotated[
+    str | None,
+    Query(
+        alias="datetime",
+        pattern=INTERVAL,
+        description="Only jobs created at that moment, or between two with a slash between them; `..` is an open end.",
+    ),
+]
+Duration = Annotated[int | None, Query(ge=0, le=LONGEST_DURATION)]
+
+
+def read_filter(  # noqa: PLR0917  # by position or by name: the framework decides
+    context: Current,
+    _types: Types,
+    processes: Processes,
+    statuses: Statuses,
+    created: Created = None,
+    min_seconds: Annotated[Duration, Query(alias="minDuration", description="Only jobs that took so long.")] = None,
+    max_seconds: Annotated[Duration, Query(alias="maxDuration", description="Only jobs that took no longer.")] = None,
+) -> JobFilter:
+    """The conditions that the address names."""
+    try:
+        interval = parse_interval(created) if created is not None else None
+    except ValueError as error:
+        raise RequestValidationError([{"loc": ("query", "datetime"), "msg": str(error)}]) from None
+    return JobFilter(context.now(), processes, statuses, interval, min_seconds, max_seconds)
+
+
+@router.get(
+    "",
+    operation_id="getJobs",
+    summary="The jobs there are, newest first",
+    response_model=JobList,
+    dependencies=[Depends(require_json)],
+)
+async def get_jobs(  # noqa: PLR0917  # by position or by name: the framework decides
+    request: Request,
+    context: Current,
+    links: RequestLinks,
+    conditions: Annotated[JobFilter, Depends(read_filter)],
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
 ) -> Response:
-    before = decode_position(cursor) if cursor else None
-    found = context.store.newest(limit + 1, before=before)
-    page = found[:limit]
-    own = [Link(href=links.to("jobs"), rel="self", type=JSON, title="Jobs")]
-    if len(found) > limit:
-        last = position_of(page[-1].submitted_at, page[-1].metadata.name)
-        following = links.page("jobs", limit=limit, cursor=encode_position(last))
-        own.append(Link(href=following, rel="next", type=JSON, title="Older jobs"))
+    store, matches = context.store, conditions.matches
+    place = decode_place(cursor) if cursor else None
+    if place is not None and place.direction is Direction.NEWER:
+        page = store.newer(limit, than=place.position, matches=matches)
+    else:
+        page = store.older(limit, than=place.position if place else None, matches=matches)
+    own = [Link(href=_page(links, request, cursor), rel="self", type=JSON, title="Jobs")]
+    if page:
+        last, first = (position_of(job.submitted_at, job.metadata.name) for job in (page[-1], page[0]))
+        if store.older(1, than=last, matches=matches):
+            href = _page(links, request, encode_place(Direction.OLDER, last))
+            own.append(Link(href=href, rel="next", type=JSON, title="Older jobs"))
+        if place is not None and store.newer(1, than=first, matches=matches):
+            href = _page(links, request, encode_place(Direction.NEWER, first))
+            own.append(Link(href=href, rel="prev", type=JSON, title="Newer jobs"))
     return respond(JobList(jobs=tuple(describe_job(job, links) for job in page), links=tuple(own)))
 
 
-@router.get("/{job_id}", operation_id="getStatus", summary="How a job stands", response_model=StatusInfo)
-async def get_status(job_id: str, context: Current, links: RequestLinks) -> Response:
-    return respond(describe_job(await _find(context, job_id), links))
+@router.get(
+    "/{jobId}",
+    operation_id="getStatus",
+    summary="How a job stands",
+    response_model=StatusInfo,
+    responses={304: {"description": "It stands as it stood when the ETag in If-None-Match was given."}},
+    dependencies=[Depends(require_json)],
+)
+async def get_status(job_id: JobId, request: Request, context: Current, links: RequestLinks) -> Response:
+    job = await _find(context, job_id)
+    etag = f'"{job.metadata.uid}-{job.metadata.resource_version}"'
+    headers = {"ETag": f"W/{etag}", "Cache-Control": "no-cache", **retry_after(job, context.now())}
+    if matches_etag(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    return respond(describe_job(job, links), headers=headers)
 
 
 @router.delete(
-    "/{job_id}",
+    "/{jobId}",
     operation_id="dismiss",
     summary="Stop a job, or remove the record of one that has ended",
     response_model=StatusInfo,
 )
-async def dismiss(job_id: str, context: Current, links: RequestLinks) -> Response:
+async def dismiss(job_id: JobId, context: Current, links: RequestLinks) -> Response:
     job = await _find(context, job_id)
     if job.phase.terminal:
         await context.store.remove(job)
@@ -53,7 +152,7 @@ async def dismiss(job_id: str, context: Current, links: RequestLinks) -> Respons
 
 
 @router.get(
-    "/{job_id}/results",
+    "/{jobId}/results",
     operation_id="getResult",
     summary="What a job gave",
     response_model=None,
@@ -62,20 +161,21 @@ async def dismiss(job_id: str, context: Current, links: RequestLinks) -> Respons
         204: {"description": "The results, as Link headers."},
     },
 )
-async def get_results(job_id: str, context: Current, links: RequestLinks) -> Response:
+async def get_results(job_id: JobId, request: Request, context: Current, links: RequestLinks) -> Response:
     job = await _find(context, job_id)
     check_results(job)
-    return await answer_results(job, links, context.settings.data)
+    parts = context.settings.strict or wants_multipart(request)
+    return await answer_results(job, links, context.settings.data, multipart=parts)
 
 
 @router.get(
-    "/{job_id}/results/{output}",
+    "/{jobId}/results/{outputId}",
     operation_id="getOutput",
     summary="One output of a job",
     response_model=None,
     responses={200: {"description": "The output.", "content": {JSON: {"schema": {}}}}},
 )
-async def get_output(job_id: str, output: str, context: Current, links: RequestLinks) -> Response:
+async def get_output(job_id: JobId, output: OutputId, context: Current, links: RequestLinks) -> Response:
     job = await _find(context, job_id)
     check_results(job)
     return await answer_output(job, output, links, context.settings.data)
@@ -86,3 +186,10 @@ async def _find(context: Context, job_id: str) -> ClimateJob:
     if job is None:
         raise no_such_job(job_id)
     return job
+
+
+def _page(links: Links, request: Request, cursor: str | None) -> str:
+    """The address of a page under the same conditions."""
+    query = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    query += [("cursor", cursor)] if cursor else []
+    return links.to("jobs") + (f"?{urlencode(query)}" if query else "")

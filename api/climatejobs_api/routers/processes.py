@@ -1,27 +1,40 @@
 """Processes: what there is, what each takes, and how it is run."""
 
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Annotated, cast
 
 from climatejobs.model import ClimateJob, Phase
 from climatejobs.processes import PROCESSES, Process, find_process
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Header, Path, Request
 from pydantic import JsonValue
 from starlette.responses import JSONResponse, Response
 
 from climatejobs_api.context import Context, Current, Cursor, Limit, RequestLinks
-from climatejobs_api.documents import Document, Link, respond
+from climatejobs_api.documents import Document, Link, add_links, respond
 from climatejobs_api.exchange import request_id
-from climatejobs_api.execution import ExecuteRequest, build_spec, make_name, read_request
+from climatejobs_api.execution import ExecuteRequest, build_spec, frame_body, make_name, pointing_into, read_request
+from climatejobs_api.idempotency import PATTERN, check_repetition, derive_name, digest_request
+from climatejobs_api.inputs import fetch_references
 from climatejobs_api.links import JSON, RELATIONS, Links
+from climatejobs_api.negotiation import require_json, wants_multipart
 from climatejobs_api.pagination import DEFAULT_LIMIT, decode_cursor, encode_cursor
 from climatejobs_api.payloads import read_object
 from climatejobs_api.preferences import Preferences, choose_wait, name_applied, parse_preferences
 from climatejobs_api.problems import Problem
 from climatejobs_api.results import answer_results, check_results
-from climatejobs_api.statusinfo import StatusInfo, describe_job
-from climatejobs_api.store import Submission
+from climatejobs_api.statusinfo import StatusInfo, describe_job, retry_after
+from climatejobs_api.store import NameTaken, Submission
 
 router = APIRouter(prefix="/processes", tags=["processes"])
+
+ProcessId = Annotated[str, Path(alias="processID", description="Id of a process.")]
+Prefer = Annotated[
+    str | None, Header(description="`respond-async` to be answered at once, `wait=N` to wait N seconds at most.")
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(pattern=PATTERN, description="A request that is sent again under the same key makes no second job."),
+]
 
 
 class ProcessSummary(Document):
@@ -51,7 +64,13 @@ class ProcessList(Document):
     links: tuple[Link, ...]
 
 
-@router.get("", operation_id="getProcesses", summary="The processes there are", response_model=ProcessList)
+@router.get(
+    "",
+    operation_id="getProcesses",
+    summary="The processes there are",
+    response_model=ProcessList,
+    dependencies=[Depends(require_json)],
+)
 async def get_processes(links: RequestLinks, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Response:
     ids = list(PROCESSES)
     last = decode_cursor(cursor) if cursor else None
@@ -61,22 +80,23 @@ async def get_processes(links: RequestLinks, limit: Limit = DEFAULT_LIMIT, curso
     if start + limit < len(ids):
         following = links.page("processes", limit=limit, cursor=encode_cursor(page[-1]))
         own.append(Link(href=following, rel="next", type=JSON, title="Next page"))
-    summaries = [{**PROCESSES[each].summary(), "links": _process_links(each, links)} for each in page]
-    return JSONResponse({"processes": summaries, "links": [link.model_dump(exclude_none=True) for link in own]})
+    summaries = [{**PROCESSES[each].summary(), "links": _dump(_process_links(each, links))} for each in page]
+    return _respond({"processes": cast(JsonValue, summaries)}, own)
 
 
 @router.get(
-    "/{process_id}",
+    "/{processID}",
     operation_id="getProcess",
     summary="What a process takes and gives",
     response_model=ProcessDescription,
+    dependencies=[Depends(require_json)],
 )
-async def get_process(process_id: str, links: RequestLinks) -> Response:
-    return JSONResponse({**find_process(process_id).describe(), "links": _process_links(process_id, links)})
+async def get_process(process_id: ProcessId, links: RequestLinks) -> Response:
+    return _respond(find_process(process_id).describe(), _process_links(process_id, links))
 
 
 @router.post(
-    "/{process_id}/execution",
+    "/{processID}/execution",
     operation_id="execute",
     summary="Run a process",
     description="Waits for the result, up to a limit of the installation; past it, and always with "
@@ -104,11 +124,21 @@ async def get_process(process_id: str, links: RequestLinks) -> Response:
         }
     },
 )
-async def execute(process_id: str, request: Request, context: Current, links: RequestLinks) -> Response:
+async def execute(  # by position or by name: the framework decides
+    process_id: ProcessId,
+    request: Request,
+    context: Current,
+    links: RequestLinks,
+    _prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     process = find_process(process_id)
     body = await read_object(request)
-    wanted = read_request(process, body, context.settings)
-    job = await _submit(process, wanted, context)
+    wanted = await _read(process, body, context)
+    if idempotency_key is None:
+        job = await context.store.submit(_submission(process, wanted, context, make_name(process.id, context.choose)))
+    else:
+        job = await _submit_once(process, wanted, context, idempotency_key, digest_request(process.id, body))
     preferences = parse_preferences(request.headers.getlist("prefer"))
     longest = context.settings.sync_wait_seconds
     seconds = choose_wait(preferences, process.job_control_options, longest=longest)
@@ -116,31 +146,51 @@ async def execute(process_id: str, request: Request, context: Current, links: Re
     headers = _applied(preferences, finished=ended is not None, longest=longest)
     if ended is None or ended.phase is Phase.CANCELLED:
         latest = await context.store.find(job.metadata.name) or job
-        return _accepted(latest, links, headers, strict=context.settings.strict)
+        headers |= {"Location": links.job(job.metadata.name), **retry_after(latest, context.now())}
+        return respond(describe_job(latest, links), 201 if context.settings.strict else 202, headers)
     headers["Link"] = f'<{links.job(job.metadata.name)}>; rel="monitor"'
     try:
         check_results(ended)
     except Problem as problem:
         problem.headers |= headers
         raise
-    return await answer_results(ended, links, context.settings.data, headers=headers)
+    parts = context.settings.strict or wants_multipart(request)
+    return await answer_results(ended, links, context.settings.data, multipart=parts, headers=headers)
 
 
-async def _submit(process: Process, wanted: ExecuteRequest, context: Context) -> ClimateJob:
-    return await context.store.submit(
-        Submission(
-            name=make_name(process.id, context.choose),
-            spec=build_spec(process, wanted, context.settings),
-            inputs=wanted.inputs,
-            submitted_at=context.now(),
-            request_id=request_id.get(),
-        )
+async def _read(process: Process, body: Mapping[str, JsonValue], context: Context) -> ExecuteRequest:
+    framed = frame_body(body)
+    inputs = framed["inputs"]
+    if not isinstance(inputs, dict):
+        return read_request(process, body, context.settings)
+    with pointing_into(body):
+        fetched = await fetch_references(inputs, context.fetcher.fetch)
+    return read_request(process, {**body, **({"inputs": fetched} if "inputs" in body else fetched)}, context.settings)
+
+
+async def _submit_once(process: Process, wanted: ExecuteRequest, context: Context, key: str, digest: str) -> ClimateJob:
+    name = derive_name("", key)
+    try:
+        return await context.store.submit(_submission(process, wanted, context, name, digest))
+    except NameTaken:
+        job = await context.store.find(name)
+        if job is None:
+            raise
+        check_repetition(job, digest)
+        return job
+
+
+def _submission(
+    process: Process, wanted: ExecuteRequest, context: Context, name: str, digest: str | None = None
+) -> Submission:
+    return Submission(
+        name=name,
+        spec=build_spec(process, wanted, context.settings),
+        inputs=wanted.inputs,
+        submitted_at=context.now(),
+        request_id=request_id.get(),
+        digest=digest,
     )
-
-
-def _accepted(job: ClimateJob, links: Links, headers: dict[str, str], *, strict: bool) -> Response:
-    location = {"Location": links.job(job.metadata.name)}
-    return respond(describe_job(job, links), 201 if strict else 202, {**headers, **location})
 
 
 def _applied(preferences: Preferences, *, finished: bool, longest: float) -> dict[str, str]:
@@ -148,11 +198,20 @@ def _applied(preferences: Preferences, *, finished: bool, longest: float) -> dic
     return {"Preference-Applied": applied} if applied else {}
 
 
-def _process_links(process_id: str, links: Links) -> list[JsonValue]:
+def _respond(members: Mapping[str, JsonValue], links: Sequence[Link]) -> Response:
+    response = JSONResponse({**members, "links": _dump(links)})
+    add_links(response, links)
+    return response
+
+
+def _dump(links: Sequence[Link]) -> list[JsonValue]:
+    return cast(list[JsonValue], [link.model_dump(exclude_none=True) for link in links])
+
+
+def _process_links(process_id: str, links: Links) -> tuple[Link, ...]:
     own = links.process(process_id)
-    found = (
+    return (
         Link(href=own, rel="self", type=JSON, title="Description of the process"),
         Link(href=f"{own}/execution", rel=f"{RELATIONS}execute", type=JSON, title="Run the process"),
         Link(href=links.to("processes"), rel="up", type=JSON, title="All processes"),
     )
-    return cast(list[JsonValue], [link.model_dump(exclude_none=True) for link in found])

@@ -1,14 +1,15 @@
 """A job store without a cluster: the API's own cache, with the test in the operator's place."""
 
 import json
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from climatejobs.model import ClimateJob
 from climatejobs_api.cluster.cache import JobCache
 from climatejobs_api.cluster.jobs import build_manifest
-from climatejobs_api.cluster.records import decode_record
-from climatejobs_api.store import JobGone, NameTaken, Position, Submission
+from climatejobs_api.cluster.records import Record, decode_record
+from climatejobs_api.store import JobFacts, JobGone, NameTaken, Position, Submission, any_job
 
 type Manifest = dict[str, Any]
 
@@ -23,8 +24,13 @@ class MemoryJobs:
         self._version = 0
         self._manifests: dict[str, Manifest] = {}
 
-    def newest(self, limit: int, *, before: Position | None = None) -> list[ClimateJob]:
-        return [record.read() for record, _ in zip(self.cache.newest_first(before=before), range(limit), strict=False)]
+    def older(
+        self, limit: int, *, than: Position | None = None, matches: Callable[[JobFacts], bool] = any_job
+    ) -> list[ClimateJob]:
+        return _read(self.cache.newest_first(before=than), limit, matches)
+
+    def newer(self, limit: int, *, than: Position, matches: Callable[[JobFacts], bool] = any_job) -> list[ClimateJob]:
+        return _read(self.cache.oldest_first(after=than), limit, matches)[::-1]
 
     async def find(self, name: str) -> ClimateJob | None:
         record = self.cache.find(name)
@@ -86,6 +92,10 @@ class MemoryJobs:
         record = decode_record(json.dumps(manifest).encode())
         self.cache.put(record)
         return record.read()
+
+
+def _read(records: Iterable[Record], limit: int, matches: Callable[[JobFacts], bool]) -> list[ClimateJob]:
+    return [record.read() for record, _ in zip(filter(matches, records), range(limit), strict=False)]
 
 
 def _now() -> str:

@@ -28,7 +28,7 @@ def importers(prefix: str) -> set[str]:
 
 def test_one_module_talks_to_the_cluster() -> None:
     assert importers("kubernetes") == {"cluster/client.py"}
-    assert importers("aiohttp") == {"cluster/client.py"}
+    assert importers("aiohttp") == {"cluster/client.py", "fetching.py"}
 
 
 def test_only_the_program_knows_which_store_there_is() -> None:

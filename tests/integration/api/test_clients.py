@@ -1,0 +1,88 @@
+"""Clients and validators that others have written, against the real program and a real API server."""
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import httpx
+import pytest
+from ogcapi_registry import parse_conformance_classes, validate_ogc_api
+from owslib.ogcapi.processes import Processes
+
+from tests.cluster_objects import ClimateJobs
+from tests.integration.api.conftest import Replica, StartReplica
+
+pytestmark = pytest.mark.integration
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+
+
+class ProcessesClient(Protocol):
+    """What is used of OWSLib's client, which names no types."""
+
+    response_headers: Mapping[str, str]
+
+    def conformance(self) -> Mapping[str, Any]: ...
+
+    def api(self) -> Mapping[str, Any]: ...
+
+    def processes(self) -> Sequence[Mapping[str, Any]]: ...
+
+    def process(self, process_id: str) -> Mapping[str, Any]: ...
+
+    def execute(self, process_id: str, inputs: Mapping[str, Any], *, async_: bool) -> Mapping[str, Any]: ...
+
+
+def test_owslib_finds_and_runs_a_process(start: StartReplica, climate_jobs: ClimateJobs) -> None:
+    with start(strict=True, sync_wait_seconds=0) as api:
+        client = cast(ProcessesClient, Processes(f"{api.url}/"))
+        assert client.conformance()["conformsTo"]
+        assert client.api()["openapi"] == "3.0.3"
+        assert [process["id"] for process in client.processes()] == ["resample", "echo"]
+        assert next(iter(client.process("echo")["inputs"])) == "message"
+        answer = client.execute("echo", inputs={"message": "hello"}, async_=True)
+        assert client.response_headers["Location"] == f"{api.url}/jobs/{answer['jobID']}"
+        assert climate_jobs.get(answer["jobID"])["spec"]["inputs"] == {"message": "hello"}
+        assert httpx.get(client.response_headers["Location"]).json()["status"] == "accepted"
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_the_registry_finds_everything_that_is_claimed(start: StartReplica, strict: bool) -> None:
+    with start(strict=strict) as api:
+        classes = parse_conformance_classes(api.http.get("/conformance").json()["conformsTo"])
+        outcome = validate_ogc_api(api.http.get("/openapi-3.0.json").json(), classes)
+        assert outcome.is_valid, outcome.errors
+
+
+@pytest.mark.parametrize("definition", ["openapi.json", "openapi-3.0.json"])
+def test_schemathesis_finds_nothing(start: StartReplica, tmp_path: Path, definition: str) -> None:
+    command = [
+        *(str(Path(sys.executable).with_name("st")), "--config-file", str(CONFIGURATION), "run"),
+        *("--phases", "examples,coverage,fuzzing,stateful", "--checks", "all"),
+        *("--max-examples", "15", "--seed", "1", "--no-color"),
+    ]
+    with start(sync_wait_seconds=0) as api:
+        finished = subprocess.run(
+            [*command, f"{api.url}/{definition}"],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=tmp_path,
+        )
+    assert finished.returncode == 0, finished.stdout[-8000:]
+
+
+def test_the_same_key_at_two_replicas_makes_one_job(start: StartReplica, climate_jobs: ClimateJobs) -> None:
+    def submit(replica: Replica, message: str) -> httpx.Response:
+        headers = {"Prefer": "respond-async", "Idempotency-Key": "once"}
+        return replica.http.post("/processes/echo/execution", json={"message": message}, headers=headers)
+
+    with start() as one, start() as two:
+        first, second = submit(one, "hello"), submit(two, "hello")
+        assert first.status_code == second.status_code == 202
+        assert first.json()["jobID"] == second.json()["jobID"]
+        assert submit(two, "other").status_code == 409
+        assert climate_jobs.get(first.json()["jobID"])["metadata"]["annotations"]["climatejobs.io/request-digest"]
+        assert len(climate_jobs.list()) == 1
