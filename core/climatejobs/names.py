@@ -72,6 +72,8 @@ class Reason(StrEnum):
     ACCEPTED = "Accepted"
     INVALID = "Invalid"
     JOB_CREATED = "JobCreated"
+    QUEUED = "Queued"
+    """Waiting for a slot."""
     STARTED = "Started"
     ATTEMPT_FAILED = "AttemptFailed"
     SUCCEEDED = "Succeeded"

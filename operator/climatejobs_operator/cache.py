@@ -44,8 +44,15 @@ class Entry:
 class Shelf[T: HasMetadata]:
     """The objects of one kind, by name."""
 
-    def __init__(self, job_name: Callable[[T], str], *, keep_ended: Callable[[T], bool] | None = None) -> None:
+    def __init__(
+        self,
+        job_name: Callable[[T], str],
+        tell: Callable[[str], None],
+        *,
+        keep_ended: Callable[[T], bool] | None = None,
+    ) -> None:
         self._job_name = job_name
+        self._tell = tell
         self._keep_ended = keep_ended
         self._objects: dict[str, T] = {}
         self._by_job: dict[str, dict[str, T]] = {}
@@ -76,6 +83,7 @@ class Shelf[T: HasMetadata]:
         self._discard(name)
         self._objects[name] = item
         self._by_job.setdefault(self._job_name(item), {})[name] = item
+        self._tell(self._job_name(item))
         return True
 
     def remove(self, item: T) -> bool:
@@ -89,7 +97,9 @@ class Shelf[T: HasMetadata]:
             self.put(item)
             return True
         self._note_gone(name, version)
-        return self._discard(name) is not None
+        known = self._discard(name) is not None
+        self._tell(self._job_name(item))
+        return known
 
     def compare(self, listed: Iterable[T], version: int) -> tuple[list[T], list[T]]:
         """What a full list at `version` knows better: objects that are new or newer, and objects that are gone."""
@@ -108,6 +118,7 @@ class Shelf[T: HasMetadata]:
         """Drop objects of which nothing more is to be known."""
         for item in list(items):
             self._discard(item.metadata.name)
+            self._tell(self._job_name(item))
 
     def _is_news(self, item: T) -> bool:
         present = self._objects.get(item.metadata.name)
@@ -135,9 +146,14 @@ class Cache:
     """All that is known, by ClimateJob name."""
 
     def __init__(self) -> None:
-        self.climatejobs: Shelf[Entry] = Shelf(lambda entry: entry.metadata.name)
-        self.jobs: Shelf[Job] = Shelf(lambda job: job.metadata.name)
-        self.pods: Shelf[Pod] = Shelf(pod_job_name, keep_ended=self._is_evidence)
+        self._followers: list[Callable[[str], None]] = []
+        self.climatejobs: Shelf[Entry] = Shelf(lambda entry: entry.metadata.name, self._tell)
+        self.jobs: Shelf[Job] = Shelf(lambda job: job.metadata.name, self._tell)
+        self.pods: Shelf[Pod] = Shelf(pod_job_name, self._tell, keep_ended=self._is_evidence)
+
+    def subscribe(self, follow: Callable[[str], None]) -> None:
+        """Have `follow` called with the name of a ClimateJob whenever something about it has changed."""
+        self._followers.append(follow)
 
     def end(self, entry: Entry) -> bool:
         """Take in that a ClimateJob has ended or was deleted, and drop what was kept for its sake."""
@@ -162,6 +178,10 @@ class Cache:
             pods=tuple(sorted(pods, key=lambda pod: (pod.metadata.creation_timestamp, pod.metadata.name))),
             unreadable=entry.unreadable,
         )
+
+    def _tell(self, name: str) -> None:
+        for follow in self._followers:
+            follow(name)
 
     def _is_evidence(self, pod: Pod) -> bool:
         return pod.ended and self.climatejobs.get(pod_job_name(pod)) is not None

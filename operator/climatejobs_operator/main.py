@@ -20,6 +20,7 @@ from climatejobs_operator.login import Credentials, NoCredentials
 from climatejobs_operator.logs import configure_logging
 from climatejobs_operator.probes import serve_probes
 from climatejobs_operator.pulse import Pulse
+from climatejobs_operator.queue import Limits, Line
 from climatejobs_operator.reconcile import Reconciler
 from climatejobs_operator.resync import Resync
 from climatejobs_operator.settings import Settings, SettingsError
@@ -50,12 +51,20 @@ async def operate(settings: Settings, credentials: Credentials) -> None:
     pulse = Pulse(queue, time.monotonic)
     cache = Cache()
     intake = Intake(cache, queue, pulse)
+    line = Line(cache, Limits(settings.max_running, settings.max_running_per_submitter), queue.add)
     async with credentials.open_session() as session, serve_probes(pulse, settings.probe_port):
         cluster = Cluster(session, credentials.server, settings.namespace)
         await wait_until_served(cluster)
         resync = Resync(cluster, cache, queue, pulse, settings.resync_seconds)
         reconciler = Reconciler(
-            cluster, cache, queue, intake, settings, instance=socket.gethostname(), now=lambda: datetime.now(UTC)
+            cluster,
+            cache,
+            queue,
+            intake,
+            settings,
+            line=line,
+            instance=socket.gethostname(),
+            now=lambda: datetime.now(UTC),
         )
         await run_together(
             watch(settings, build_registry(intake, credentials, resync.note_listing)),

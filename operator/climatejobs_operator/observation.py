@@ -20,6 +20,18 @@ class Obstacle:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a job stands in the line for a slot."""
+
+    number: int
+    """From 1."""
+    announced_at: datetime | None = None
+    """When its status was last made to tell; None where that is not known."""
+    told_again: bool = True
+    """Whether it is told when it moves on."""
+
+
+@dataclass(frozen=True)
 class Observation:
     """A ClimateJob with what belongs to it."""
 
@@ -29,6 +41,8 @@ class Observation:
     pods: tuple[Pod, ...] = ()
     """Every pod labelled with the ClimateJob's uid, also of a Job that is gone."""
     obstacle: Obstacle | None = None
+    place: Place | None = None
+    """Set while the job has to wait for a slot."""
     unreadable: str | None = None
     """Why the object's spec could not be read, where it could not."""
 

@@ -34,6 +34,7 @@ from climatejobs_operator.logs import fields
 from climatejobs_operator.observation import Observation, Obstacle
 from climatejobs_operator.plan import Plan, make_plan
 from climatejobs_operator.pods import Pod
+from climatejobs_operator.queue import Line
 from climatejobs_operator.settings import Settings
 from climatejobs_operator.workqueue import WorkQueue
 
@@ -64,6 +65,7 @@ class Reconciler:
         intake: Intake,
         settings: Settings,
         *,
+        line: Line,
         instance: str,
         now: Callable[[], datetime],
     ) -> None:
@@ -71,6 +73,7 @@ class Reconciler:
         self._cache = cache
         self._queue = queue
         self._intake = intake
+        self._line = line
         self._settings = settings
         self._instance = instance
         self._now = now
@@ -110,7 +113,9 @@ class Reconciler:
     async def reconcile(self, key: str) -> datetime | None:
         """Bring one ClimateJob forward; the time at which to look again if nothing happens."""
         seen = self._cache.observe(key)
-        if seen is None:
+        if seen is not None:
+            seen = replace(seen, place=self._line.secure(key))
+        else:
             seen = await self._look_behind(key)
         if seen is None:
             return None
@@ -121,6 +126,7 @@ class Reconciler:
                 await self._carry_out(action, seen.climatejob)
         except Hindered as caught:
             hindrance = caught
+            self._line.step_aside(key)
             plan = make_plan(replace(seen, obstacle=caught.obstacle), self._now(), self._settings)
         await self._write(seen, plan)
         if hindrance is not None:
@@ -210,6 +216,8 @@ class Reconciler:
             await self._refresh(climatejob)
             raise Outdated from None
         self._intake.take_written(read_entry(written))
+        if plan.reason is Reason.QUEUED:
+            self._line.note_announced(metadata.name, self._now())
         logger.info(
             plan.status.message,
             extra=fields(job=metadata.name, phase=plan.status.phase, reason=plan.reason, attempt=plan.status.attempts),

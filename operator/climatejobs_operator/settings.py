@@ -35,6 +35,9 @@ class Settings(BaseModel):
     runner_grace_seconds: Annotated[int, Field(ge=0)] = 30
     data_claim: str = Field(min_length=1)
     """Name of the PersistentVolumeClaim that holds the data root."""
+    max_running: Annotated[int, Field(ge=0)] = 10
+    """ClimateJobs that have a Job at the same time; 0 is no limit."""
+    max_running_per_submitter: Annotated[int, Field(ge=0)] = 0
     workers: Annotated[int, Field(ge=1, le=64)] = 4
     resync_seconds: Annotated[float, Field(ge=1)] = 600
     probe_port: Annotated[int, Field(ge=0, le=65535)] = 8080

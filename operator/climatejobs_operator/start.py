@@ -1,8 +1,8 @@
 """Making the Job, for the first time or again after somebody has deleted it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from climatejobs.model import Phase
+from climatejobs.model import ClimateJobStatus, Phase
 from climatejobs.names import Reason
 
 from climatejobs_operator.actions import Action, ConfirmGone, CreateJob
@@ -11,7 +11,11 @@ from climatejobs_operator.cancellation import delete_pods
 from climatejobs_operator.endings import fail
 from climatejobs_operator.error_details import shorten
 from climatejobs_operator.failure import describe_deadline, describe_job_lost
-from climatejobs_operator.observation import Decision, Observation
+from climatejobs_operator.observation import Decision, Observation, Place
+
+ANNOUNCEMENT_PAUSE = timedelta(seconds=60)
+"""Between two words to a waiting job on its place in line: a line of thousands must not become thousands of writes."""
+_IN_LINE = "Waiting in line, place "
 
 
 def plan_start(seen: Observation, now: datetime) -> Decision:
@@ -38,8 +42,19 @@ def plan_start(seen: Observation, now: datetime) -> Decision:
             "message": "Waiting for a pod.",
         }
     )
+    held = _find_hindrance(seen, waiting, now)
+    if held is not None:
+        return held
+    create = CreateJob(attempts_before=before, deadline_seconds=left)
+    actions: tuple[Action, ...] = (ConfirmGone(climatejob.metadata.uid), create) if again else (create,)
+    made = waiting.model_copy(update={"attempts": before + 1, "job_name": climatejob.metadata.name})
+    return Decision(made, Reason.JOB_CREATED, actions)
+
+
+def _find_hindrance(seen: Observation, waiting: ClimateJobStatus, now: datetime) -> Decision | None:
+    """Why the Job is not made now, if something is in its way."""
     if seen.job is not None:
-        message = f"Waiting: the name {climatejob.metadata.name} is taken by a Job of another owner."
+        message = f"Waiting: the name {seen.climatejob.metadata.name} is taken by a Job of another owner."
         return Decision(waiting.model_copy(update={"message": message}), Reason.NAME_TAKEN)
     if seen.obstacle is not None:
         message = shorten(seen.obstacle.message, 2048)
@@ -48,10 +63,19 @@ def plan_start(seen: Observation, now: datetime) -> Decision:
         message = "Its Job was deleted; starting again as soon as the pod has ended."
         lost = waiting.model_copy(update={"message": message})
         return Decision(lost, Reason.JOB_LOST, delete_pods(seen))
-    create = CreateJob(attempts_before=before, deadline_seconds=left)
-    actions: tuple[Action, ...] = (ConfirmGone(climatejob.metadata.uid), create) if again else (create,)
-    made = waiting.model_copy(update={"attempts": before + 1, "job_name": climatejob.metadata.name})
-    return Decision(made, Reason.JOB_CREATED, actions)
+    return None if seen.place is None else plan_waiting(waiting, seen.climatejob.status, seen.place, now)
+
+
+def plan_waiting(waiting: ClimateJobStatus, said: ClimateJobStatus, place: Place, now: datetime) -> Decision:
+    """A job without a slot; `said` is its status so far."""
+    due = None if place.announced_at is None else place.announced_at + ANNOUNCEMENT_PAUSE
+    told = said.phase is waiting.phase and said.message is not None and said.message.startswith(_IN_LINE)
+    if told and (not place.told_again or (due is not None and now < due)):
+        kept = waiting.model_copy(update={"message": said.message})
+        return Decision(kept, Reason.QUEUED, wake_at=due if place.told_again else None)
+    message = f"{_IN_LINE}{place.number}."
+    wake_at = now + ANNOUNCEMENT_PAUSE if place.told_again else None
+    return Decision(waiting.model_copy(update={"message": message}), Reason.QUEUED, wake_at=wake_at)
 
 
 def _seconds_left(seen: Observation, now: datetime) -> int:

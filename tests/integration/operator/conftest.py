@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from climatejobs_operator.settings import variable_name
 
 from tests.integration.conftest import ControlPlane
 from tests.integration.operator.identity import write_kubeconfig
@@ -24,9 +25,11 @@ class OperatorProcess:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, **settings: object) -> None:
+        """`settings` are the operator's, by the names of their fields."""
+        given = {variable_name(field): str(value) for field, value in settings.items()}
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([PROGRAM], env=self._environment, stderr=log)
+            self._process = subprocess.Popen([PROGRAM], env=self._environment | given, stderr=log)
 
     def kill(self) -> None:
         """As a node that loses power would end it."""

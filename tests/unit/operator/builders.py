@@ -7,7 +7,7 @@ from climatejobs import names
 from climatejobs.model import ClimateJob
 from climatejobs.results import ResultDocument
 from climatejobs_operator.jobs import Job
-from climatejobs_operator.observation import Observation, Obstacle
+from climatejobs_operator.observation import Observation, Obstacle, Place
 from climatejobs_operator.plan import Plan, make_plan
 from climatejobs_operator.pods import Pod
 from climatejobs_operator.settings import Settings
@@ -167,7 +167,8 @@ def plan_for(
     *pods: Pod,
     obstacle: Obstacle | None = None,
     unreadable: str | None = None,
+    place: Place | None = None,
     now: datetime = NOW,
 ) -> Plan:
-    seen = Observation(climatejob, job, pods, obstacle, unreadable)
+    seen = Observation(climatejob, job, pods, obstacle, place, unreadable)
     return make_plan(seen, now, SETTINGS)

@@ -19,6 +19,8 @@ from tests.unit.operator.builders import Manifest
 
 NAME = "job"
 UID = "uid-of-job"
+RIVAL = "rival"
+"""Another ClimateJob; the model knows no more of it than that it takes up a slot."""
 
 
 class Died(Exception):
@@ -103,6 +105,21 @@ class ModelCluster(real.Cluster):
         self._write_ends(survives)
 
     # What others do
+
+    def occupy(self) -> None:
+        """Another ClimateJob runs."""
+        self._store(CLIMATEJOBS, builders.climatejob_manifest(RIVAL))
+        self._store(JOBS, builders.job_manifest(RIVAL, uid="uid-of-the-rivals-job", owner=f"uid-of-{RIVAL}"))
+
+    def vacate(self) -> None:
+        """The other ClimateJob ends, and everything of it is deleted."""
+        for kind in (CLIMATEJOBS, JOBS):
+            if RIVAL in self.stored[kind.plural]:
+                self._remove(kind, RIVAL)
+
+    @property
+    def occupied(self) -> bool:
+        return RIVAL in self.stored[JOBS.plural]
 
     @property
     def climatejob(self) -> Manifest:

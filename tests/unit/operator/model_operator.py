@@ -8,6 +8,7 @@ from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS
 from climatejobs_operator.intake import Intake
 from climatejobs_operator.pulse import Pulse
+from climatejobs_operator.queue import Limits, Line
 from climatejobs_operator.reconcile import Hindered, Outdated, Reconciler
 from climatejobs_operator.resync import Resync
 from climatejobs_operator.workqueue import WorkQueue
@@ -26,15 +27,19 @@ def run[T](work: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("the model waits for nothing")
 
 
+ONE_SLOT = Limits(running=1)
+
+
 class ModelOperator:
     """The operator's own parts, on the model; a new one knows nothing, as after a restart."""
 
-    def __init__(self, cluster: ModelCluster) -> None:
+    def __init__(self, cluster: ModelCluster, limits: Limits = ONE_SLOT) -> None:
         timetable = ManualTimetable()
         self.cache = Cache()
         queue = WorkQueue(timetable, lambda: 0.5)
         pulse = Pulse(queue, timetable.time)
         self.intake = Intake(self.cache, queue, pulse)
+        line = Line(self.cache, limits, queue.add)
         self.resync = Resync(cluster, self.cache, queue, pulse, 600)
         self.reconciler = Reconciler(
             cluster,
@@ -42,6 +47,7 @@ class ModelOperator:
             queue,
             self.intake,
             SETTINGS,
+            line=line,
             instance="test",
             now=lambda: NOW + timedelta(seconds=cluster.seconds),
         )

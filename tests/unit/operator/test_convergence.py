@@ -41,8 +41,11 @@ class Life(RuleBasedStateMachine):
     def catch_up(self) -> None:
         """With all there is to know, the number of attempts is exact."""
         self.compare()
+        waits = self.cluster.occupied and self.cluster.job is None
         self.operator.reconcile()
         self.operator.reconcile()
+        if waits:
+            assert self.cluster.job is None, "there is one slot, and another job has it"
         status = self.cluster.status
         if not self.robbed and self.cluster.job is not None and is_under_way(status):
             assert status["attempts"] == min(self.cluster.failures + 1, self.max_attempts)
@@ -137,6 +140,16 @@ class Life(RuleBasedStateMachine):
         self.delete_job()
         self.hear(JOBS.plural, 5)
 
+    @rule()
+    def occupy(self) -> None:
+        """Another job gets the slot before this one does, or beside it as the limit is lowered."""
+        if not self.cluster.occupied:
+            self.cluster.occupy()
+
+    @rule()
+    def vacate(self) -> None:
+        self.cluster.vacate()
+
     @precondition(lambda self: self.cluster.climatejob["spec"]["cancel"] is False)
     @rule()
     def cancel(self) -> None:
@@ -165,6 +178,7 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Let everything settle, each pod succeeding: the job comes to an end and nothing runs after it."""
+        self.cluster.vacate()
         rounds = 0
         while self.cluster.status.get("phase") not in ENDS:
             self._settle()

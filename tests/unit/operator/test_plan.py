@@ -9,7 +9,7 @@ from climatejobs.names import Reason
 from climatejobs.results import ResultDocument, describe_error
 from climatejobs_operator.actions import ConfirmGone, CreateJob, DeleteJob, DeletePod
 from climatejobs_operator.jobs import Job
-from climatejobs_operator.observation import Obstacle
+from climatejobs_operator.observation import Obstacle, Place
 from climatejobs_operator.plan import LOST_POD_PATIENCE, Plan
 
 from tests.unit.operator.builders import (
@@ -92,6 +92,39 @@ class TestANewJob:
         metadata = climatejob.metadata.model_copy(update={"deletion_timestamp": NOW})
         plan = plan_for(climatejob.model_copy(update={"metadata": metadata}))
         assert (plan.actions, plan.status) == ((), climatejob.status)
+
+
+class TestAJobInLine:
+    def test_is_told_its_place_and_gets_no_batch_job(self) -> None:
+        plan = plan_for(make_climatejob(), place=Place(3))
+        assert plan.actions == ()
+        assert figures(plan) == (Phase.PENDING, None)
+        assert plan.status.message == "Waiting in line, place 3."
+        assert [event.reason for event in plan.events] == [Reason.QUEUED]
+        assert plan.wake_at == NOW + timedelta(seconds=60)
+
+    @pytest.mark.parametrize(
+        ("place", "said"),
+        [
+            (Place(2, NOW - timedelta(seconds=59)), 3),
+            (Place(2, NOW - timedelta(seconds=60)), 2),
+            (Place(2), 2),
+            (Place(101, NOW - timedelta(seconds=60), told_again=False), 3),
+        ],
+        ids=["not within a minute", "after a minute", "after a restart", "not beyond the first hundred"],
+    )
+    def test_hears_of_its_moving_on_once_a_minute(self, place: Place, said: int) -> None:
+        waiting = make_climatejob(status=plan_for(make_climatejob(), place=Place(3)).status.to_manifest())
+        plan = plan_for(waiting, place=place)
+        assert plan.status.message == f"Waiting in line, place {said}."
+        assert plan.events == ()
+        assert (plan.wake_at is None) is not place.told_again
+
+    def test_whose_inputs_are_at_fault_fails_without_waiting(self) -> None:
+        assert plan_for(make_climatejob(process="bake"), place=Place(3)).status.phase is Phase.FAILED
+
+    def test_that_is_cancelled_does_not_wait(self) -> None:
+        assert plan_for(make_climatejob(cancel=True), place=Place(3)).status.phase is Phase.CANCELLED
 
 
 class TestAJobUnderWay:
