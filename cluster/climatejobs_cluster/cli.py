@@ -173,7 +173,7 @@ class Command:
         record, provider = self._existing()
         invocation = provider.invocation(record, self.options.words)
         try:
-            os.execvpe(invocation.words[0], invocation.words, invocation.environment)  # noqa: S606
+            os.execvpe(invocation.words[0], invocation.words, invocation.environment)  # noqa: S606  # a command of the caller's own
         except FileNotFoundError as error:
             raise ClusterError(f"`{invocation.words[0]}` is not on PATH.") from error
 
