@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from climatejobs import names
 from kubernetes import config, dynamic
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError
+
+from climatejobs import names
 
 type Manifest = dict[str, Any]
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import yaml
-from climatejobs.crd import custom_resource_definition, validating_admission_policy
 from pydantic import JsonValue
+
+from climatejobs.crd import custom_resource_definition, validating_admission_policy
 
 TEMPLATES = Path(__file__).parents[1] / "charts" / "climatejobs" / "templates"
 NOTE = "{{- /* Generated from core/climatejobs by `make crd`; do not edit. */}}\n"

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
+from pydantic import BaseModel
+
 from climatejobs.crd import MUTABLE_SPEC_FIELDS
 from climatejobs.model import TERMINAL_PHASES, ClimateJobSpec, ClimateJobStatus, Phase
 from climatejobs.processes import PROCESSES, Process
 from climatejobs.schema import Schema, plain_schema
-from pydantic import BaseModel
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 NOTE = "<!-- Generated from core/climatejobs by `make reference`; do not edit. -->\n\n"

@@ -9,7 +9,6 @@ from typing import Any, cast
 from urllib.parse import quote
 from uuid import uuid4
 
-from climatejobs.errors import TYPE_PREFIX, ClimateJobsError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -18,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ExceptionHandler
 
+from climatejobs.errors import TYPE_PREFIX, ClimateJobsError
 from climatejobs_api.context import Context, get_links
 from climatejobs_api.exchange import Exchange
 from climatejobs_api.fetching import Fetcher, read_allowance

@@ -2,10 +2,10 @@
 
 from pathlib import Path, PurePosixPath
 
-from climatejobs.datasets import Dataset, pointer_path
-from climatejobs.errors import DataError, InvalidInput, NoSuchDataset
 from pydantic import ValidationError
 
+from climatejobs.datasets import Dataset, pointer_path
+from climatejobs.errors import DataError, InvalidInput, NoSuchDataset
 from climatejobs_api.documents import Document, Link
 from climatejobs_api.files import exists_below, list_below, read_below
 from climatejobs_api.links import JSON, Links

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic.alias_generators import to_camel
+
 from climatejobs.errors import Fault, InvalidInput
 from climatejobs.model import ClimateJobSpec, KubernetesModel, Output, Resources, Subscriber
 from climatejobs.names import MAX_NAME_LENGTH
 from climatejobs.processes import Process
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
-from pydantic.alias_generators import to_camel
-
 from climatejobs_api.inputs import escape, unwrap_inputs
 from climatejobs_api.settings import Settings, exceeds
 

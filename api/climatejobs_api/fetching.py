@@ -14,8 +14,8 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from climatejobs.errors import UserError
 
+from climatejobs.errors import UserError
 from climatejobs_api.settings import Network
 
 MAX_BYTES = 32 * 1024

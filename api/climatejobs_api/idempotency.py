@@ -9,11 +9,11 @@ import json
 import re
 from collections.abc import Mapping
 
+from pydantic import JsonValue
+
 from climatejobs.errors import TYPE_PREFIX
 from climatejobs.model import ClimateJob
 from climatejobs.names import ANNOTATION_REQUEST_DIGEST
-from pydantic import JsonValue
-
 from climatejobs_api.problems import Problem
 
 PATTERN = r"^[!-~]{1,255}$"

@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
 
-from climatejobs.errors import ClimateJobsError, Fault, InvalidInput
-from climatejobs.processes import Process
 from pydantic import JsonValue
 
+from climatejobs.errors import ClimateJobsError, Fault, InvalidInput
+from climatejobs.processes import Process
 from climatejobs_api.fetching import Fetched
 from climatejobs_api.links import JSON
 from climatejobs_api.payloads import parse_json

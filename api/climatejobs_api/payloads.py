@@ -9,10 +9,10 @@ import math
 from collections.abc import Sequence
 from typing import NoReturn, cast
 
-from climatejobs.errors import TYPE_PREFIX
 from pydantic import JsonValue
 from starlette.requests import Request
 
+from climatejobs.errors import TYPE_PREFIX
 from climatejobs_api.problems import Problem
 
 MAX_BODY_BYTES = 256 * 1024

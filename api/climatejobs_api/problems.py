@@ -7,6 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
+from pydantic import JsonValue
+from starlette.responses import Response
+
 from climatejobs.errors import (
     TYPE_PREFIX,
     ClimateJobsError,
@@ -16,9 +19,6 @@ from climatejobs.errors import (
     TemporaryError,
     UserError,
 )
-from pydantic import JsonValue
-from starlette.responses import Response
-
 from climatejobs_api.store import JobGone, NameTaken, Refused, StoreAway, StoreError, UnreadableJob
 
 EXCEPTIONS = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"

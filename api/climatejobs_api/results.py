@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import cast
 
 from anyio import to_thread
+from pydantic import JsonValue, ValidationError
+from starlette.responses import Response
+
 from climatejobs.datasets import DatasetOutput, StoredValue, value_path
 from climatejobs.errors import (
     TYPE_PREFIX,
@@ -24,9 +27,6 @@ from climatejobs.errors import (
 )
 from climatejobs.model import ClimateJob
 from climatejobs.processes import PROCESSES
-from pydantic import JsonValue, ValidationError
-from starlette.responses import Response
-
 from climatejobs_api.files import read_below
 from climatejobs_api.links import JSON, ZARR, Links
 from climatejobs_api.multipart import Part, encode_parts

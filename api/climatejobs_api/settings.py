@@ -6,10 +6,11 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from climatejobs.model import Quantity
-from climatejobs.quantities import parse_quantity
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from climatejobs.model import Quantity
+from climatejobs.quantities import parse_quantity
 
 PREFIX = "CLIMATEJOBS_API_"
 

@@ -4,9 +4,9 @@ import math
 from datetime import datetime
 from typing import Literal
 
-from climatejobs.model import ClimateJob, ClimateJobStatus, Phase
 from pydantic import Field
 
+from climatejobs.model import ClimateJob, ClimateJobStatus, Phase
 from climatejobs_api.documents import Document, Link
 from climatejobs_api.links import JSON, RELATIONS, Links
 

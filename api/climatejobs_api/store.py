@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from climatejobs.model import ClimateJob, ClimateJobSpec, Phase
 from pydantic import JsonValue
+
+from climatejobs.model import ClimateJob, ClimateJobSpec, Phase
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import httpx
 import xarray as xr
+
 from climatejobs_cluster.console import Console
 from climatejobs_cluster.errors import ClusterError
-
 from climatejobs_demo.cluster import ROOT, Cluster, CommandFailed, run
 from climatejobs_demo.installation import Installation, build_images, dataset_id_of, split_helm_arguments
 from climatejobs_demo.result import describe

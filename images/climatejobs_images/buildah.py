@@ -16,7 +16,6 @@ from climatejobs_cluster.commands import run_logged
 from climatejobs_cluster.errors import ClusterError
 from climatejobs_cluster.interrupts import without_interruption
 from climatejobs_cluster.mounts import MS_REC, mount
-
 from climatejobs_images import debian
 from climatejobs_images.engine import Session, Workplace, build_arguments, write_secrets
 from climatejobs_images.parts import REPOSITORY, ROOT, Part, layers_key

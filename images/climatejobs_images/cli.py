@@ -11,7 +11,6 @@ from climatejobs_cluster.console import Console
 from climatejobs_cluster.errors import ClusterError, Interrupted
 from climatejobs_cluster.interrupts import raise_on_signals
 from climatejobs_cluster.state import cache_home, locked
-
 from climatejobs_images import docker
 from climatejobs_images.buildah import BuildahEngine
 from climatejobs_images.docker import DockerEngine

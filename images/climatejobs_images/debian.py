@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from climatejobs_cluster.commands import capture, run_logged
-
 from climatejobs_images.engine import Workplace
 
 SUITE = "trixie"

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from climatejobs_cluster.commands import run_logged
-
 from climatejobs_images.engine import Session, Workplace, build_arguments, write_secrets
 from climatejobs_images.parts import Part
 

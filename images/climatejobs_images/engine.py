@@ -9,7 +9,6 @@ from typing import Protocol
 
 from climatejobs_cluster.commands import capture
 from climatejobs_cluster.console import Console
-
 from climatejobs_images.index_access import ca_bundle, pip_configuration, pip_settings
 from climatejobs_images.parts import ROOT, Part
 

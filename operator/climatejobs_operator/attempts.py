@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from climatejobs import names
 from climatejobs.model import ClimateJobStatus, Phase
-
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.pods import Pod
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from climatejobs import names
-from climatejobs.model import ClimateJob, ClimateJobSpec, ClimateJobStatus, ObjectMeta
 from pydantic import ValidationError
 
+from climatejobs import names
+from climatejobs.model import ClimateJob, ClimateJobSpec, ClimateJobStatus, ObjectMeta
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Observation
 from climatejobs_operator.pods import Pod

@@ -4,7 +4,6 @@ from datetime import datetime
 
 from climatejobs.model import Phase
 from climatejobs.names import Reason
-
 from climatejobs_operator.actions import Action, ConfirmGone, DeleteJob, DeletePod
 from climatejobs_operator.observation import Decision, Observation
 

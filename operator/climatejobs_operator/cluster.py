@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import cast
 
 import aiohttp
-from climatejobs import names
 from pydantic import BaseModel, JsonValue, ValidationError
+
+from climatejobs import names
 
 type Manifest = Mapping[str, JsonValue]
 

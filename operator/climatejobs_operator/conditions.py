@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Literal
 
 from climatejobs.model import ClimateJobStatus, Condition, Phase
-
 from climatejobs_operator.error_details import shorten
 
 type ConditionType = Literal["Complete", "Failed", "Suspended", "Finished"]

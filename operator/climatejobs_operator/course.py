@@ -6,7 +6,6 @@ from datetime import datetime
 
 from climatejobs.model import ErrorDetail, Phase
 from climatejobs.names import Reason
-
 from climatejobs_operator import attempts, failure
 from climatejobs_operator.actions import DeleteJob
 from climatejobs_operator.endings import fail

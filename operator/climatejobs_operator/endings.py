@@ -4,7 +4,6 @@ from datetime import datetime
 
 from climatejobs.model import ErrorDetail, Phase, Progress
 from climatejobs.names import Reason
-
 from climatejobs_operator.actions import Action, DeleteJob
 from climatejobs_operator.attempts import attempts_before, count_failures
 from climatejobs_operator.error_details import shorten

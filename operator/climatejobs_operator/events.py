@@ -5,11 +5,11 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
+from pydantic import JsonValue
+
 from climatejobs import names
 from climatejobs.model import ClimateJobStatus, ObjectMeta, Phase
 from climatejobs.names import Reason
-from pydantic import JsonValue
-
 from climatejobs_operator.error_details import shorten
 from climatejobs_operator.observation import Decision
 

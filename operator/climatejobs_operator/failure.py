@@ -5,7 +5,6 @@ import re
 from climatejobs import names
 from climatejobs.model import ErrorDetail
 from climatejobs.results import parse_result
-
 from climatejobs_operator.error_details import make_error
 from climatejobs_operator.jobs import JobCondition
 from climatejobs_operator.pods import Pod, Terminated

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import kopf
+
 from climatejobs import names
 from climatejobs.model import TERMINAL_PHASES
-
 from climatejobs_operator.intake import Intake
 from climatejobs_operator.login import Credentials
 

@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import cast
 
+from pydantic import JsonValue
+
 from climatejobs import names
 from climatejobs.model import ClimateJob
 from climatejobs.names import Environment, ExitCode
-from pydantic import JsonValue
-
 from climatejobs_operator.actions import CreateJob
 from climatejobs_operator.attempts import backoff_limit
 from climatejobs_operator.settings import Settings

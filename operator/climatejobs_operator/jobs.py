@@ -1,8 +1,8 @@
 """The part of a batch/v1 Job that decisions are made from; everything else of it is dropped on reading."""
 
-from climatejobs.model import KubernetesModel
 from pydantic import Field
 
+from climatejobs.model import KubernetesModel
 from climatejobs_operator.children import ChildMeta
 
 

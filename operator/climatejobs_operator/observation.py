@@ -5,7 +5,6 @@ from datetime import datetime
 
 from climatejobs.model import ClimateJob, ClimateJobStatus
 from climatejobs.names import Reason
-
 from climatejobs_operator.actions import Action
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.pods import Pod

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from climatejobs.model import ClimateJobStatus
 from climatejobs.names import Reason
-
 from climatejobs_operator.actions import Action, DeletePod
 from climatejobs_operator.cancellation import plan_cancellation
 from climatejobs_operator.conditions import derive_conditions

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from climatejobs import names
-from climatejobs.model import KubernetesModel, Time
 from pydantic import Field
 
+from climatejobs import names
+from climatejobs.model import KubernetesModel, Time
 from climatejobs_operator.children import ChildMeta
 
 PULL_FAILURES = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})

@@ -12,7 +12,6 @@ from datetime import datetime
 from climatejobs import names
 from climatejobs.model import ClimateJob
 from climatejobs.names import Reason
-
 from climatejobs_operator.actions import Action, ConfirmGone, CreateJob, DeleteJob, DeletePod
 from climatejobs_operator.cache import Cache, Entry, read_entry
 from climatejobs_operator.cluster import (

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
+from pydantic import JsonValue, ValidationError
+
 from climatejobs.errors import ClimateJobsError
 from climatejobs.processes import find_process
 from climatejobs.results import parse_result
-from pydantic import JsonValue, ValidationError
-
 from climatejobs_operator.pods import Pod
 
 

@@ -4,8 +4,9 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from climatejobs.model import Quantity
 from pydantic import BaseModel, ConfigDict, Field, Json, JsonValue, ValidationError
+
+from climatejobs.model import Quantity
 
 PREFIX = "CLIMATEJOBS_OPERATOR_"
 NAMESPACE = "CLIMATEJOBS_NAMESPACE"

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 from climatejobs.model import ClimateJobStatus, Phase
 from climatejobs.names import Reason
-
 from climatejobs_operator.actions import Action, ConfirmGone, CreateJob
 from climatejobs_operator.attempts import first_start, spent_attempts
 from climatejobs_operator.cancellation import delete_pods

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
-from climatejobs.errors import DataError
 from pydantic import JsonValue
 from zarr.types import AnyArray
 
+from climatejobs.errors import DataError
 from climatejobs_runner import timeaxis
 from climatejobs_runner.calendars import Calendar, Counts
 

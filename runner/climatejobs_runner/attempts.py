@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 
 from climatejobs.errors import InvalidInput
-
 from climatejobs_runner.data_root import DataRoot
 from climatejobs_runner.reports import Tracker
 from climatejobs_runner.stopping import Stop

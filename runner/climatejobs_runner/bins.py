@@ -6,9 +6,9 @@ A period is closed and labelled at its start. A bin is one such period, known by
 from dataclasses import dataclass
 
 import numpy as np
+
 from climatejobs.errors import InvalidInput
 from climatejobs.frequencies import Frequency, Unit
-
 from climatejobs_runner.calendars import DAY_SECONDS, Calendar, Counts
 
 _UNIT_MONTHS = {Unit.MONTH: 1, Unit.QUARTER: 3, Unit.YEAR: 12}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
 from climatejobs.errors import DataError, InvalidInput
 from climatejobs.times import Moment
 

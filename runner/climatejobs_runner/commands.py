@@ -9,12 +9,12 @@ from datetime import date
 from pathlib import Path
 from typing import cast
 
+from pydantic import JsonValue
+
 from climatejobs.datasets import DatasetOutput
 from climatejobs.errors import InvalidInput
 from climatejobs.names import Environment
 from climatejobs.processes import find_process
-from pydantic import JsonValue
-
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.data_root import DataRoot
 from climatejobs_runner.processes import load_compute

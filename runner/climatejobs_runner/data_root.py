@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from pydantic import ValidationError
+
 from climatejobs import datasets
 from climatejobs.datasets import Dataset
 from climatejobs.errors import DataError, NoSuchDataset
-from pydantic import ValidationError
 
 _LISTED = 10
 

@@ -13,7 +13,6 @@ from climatejobs import __version__, datasets
 from climatejobs.datasets import Coverage, Dataset, DatasetOutput, Variable
 from climatejobs.footprints import chunk_steps, item_bytes
 from climatejobs.frequencies import Frequency, parse_frequency
-
 from climatejobs_runner import publication, timeaxis
 from climatejobs_runner.arrays import ArraySpec, StepWriter, time_field
 from climatejobs_runner.attempts import Attempt

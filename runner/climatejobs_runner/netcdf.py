@@ -11,10 +11,10 @@ from typing import Self
 
 import numpy as np
 import xarray as xr
-from climatejobs.errors import DataError, InvalidInput
-from climatejobs.footprints import BLOCK_BYTES
 from pydantic import JsonValue
 
+from climatejobs.errors import DataError, InvalidInput
+from climatejobs.footprints import BLOCK_BYTES
 from climatejobs_runner import timeaxis
 from climatejobs_runner.arrays import Field, Values
 from climatejobs_runner.grids import is_time

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from climatejobs.names import ExitCode
 from climatejobs.results import ResultDocument, describe_error
-
 from climatejobs_runner import commands, failures, results
 from climatejobs_runner.stopping import Stop, Stopped
 

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from climatejobs import datasets
 from climatejobs.datasets import Dataset
-
 from climatejobs_runner.attempts import Attempt
 
 OWN_LEFTOVER_SECONDS = 120

@@ -5,12 +5,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from climatejobs import datasets
 from climatejobs.datasets import StoredValue
 from climatejobs.errors import ClimateJobsError
 from climatejobs.results import MAX_INLINE_VALUE, MAX_TERMINATION_MESSAGE, ResultDocument, encode_result
-from pydantic import JsonValue
-
 from climatejobs_runner.attempts import Attempt
 
 

@@ -8,12 +8,12 @@ from typing import cast
 
 import numpy as np
 import zarr
-from climatejobs.datasets import Dataset
-from climatejobs.errors import DataError
 from pydantic import JsonValue, ValidationError
 from zarr.codecs import ZstdCodec
 from zarr.storage import LocalStore
 
+from climatejobs.datasets import Dataset
+from climatejobs.errors import DataError
 from climatejobs_runner.arrays import ArraySpec, Field, StoredArray
 
 RECORD = "climatejobs"

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
 from climatejobs import __version__, datasets
 from climatejobs.datasets import Coverage, Dataset, DatasetOutput, Variable
 from climatejobs.footprints import chunk_steps
 from climatejobs.frequencies import Frequency, Unit
-from numpy.typing import NDArray
-from pydantic import JsonValue
-
 from climatejobs_runner import publication
 from climatejobs_runner.arrays import ArraySpec, Field, StepWriter, time_field
 from climatejobs_runner.attempts import Attempt

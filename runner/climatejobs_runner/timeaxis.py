@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
 from climatejobs.errors import DataError, InvalidInput
 from climatejobs.frequencies import Frequency, Unit
 from climatejobs.times import Moment
-
 from climatejobs_runner.calendars import DAY_SECONDS, Calendar, Counts, find_calendar
 
 DEFAULT_CALENDAR = "standard"

@@ -3,10 +3,10 @@
 import json
 
 import pytest
+
 from climatejobs_api.settings import Settings as ApiSettings
 from climatejobs_operator.settings import Settings as OperatorSettings
 from climatejobs_operator.settings import variable_name
-
 from tests.chart.conftest import Helm, Manifest, environment, of_kind, pod_specs
 
 

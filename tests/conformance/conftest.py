@@ -5,8 +5,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from climatejobs_api.settings import Settings
 
+from climatejobs_api.settings import Settings
 from tests.unit.api.conftest import open_client
 from tests.unit.api.memory_jobs import MemoryJobs
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-from climatejobs_api.problems import EXCEPTIONS
-from climatejobs_api.routers.landing import list_classes
 from ogcapi_registry import parse_conformance_classes, validate_document, validate_ogc_api
 
+from climatejobs_api.problems import EXCEPTIONS
+from climatejobs_api.routers.landing import list_classes
 from tests.unit.api.conftest import BASE, until
 from tests.unit.api.manifests import OUTPUT
 from tests.unit.api.memory_jobs import MemoryJobs

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from climatejobs_demo.cluster import Cluster, CommandFailed
 from climatejobs_demo.installation import Images, Installation, build_images
-
 from tests.cluster_objects import ClimateJobs, ClusterObjects, wait_until
 
-CLUSTER = "tests"
+CLUSTER = os.environ.get("CLIMATEJOBS_TEST_CLUSTER", "tests")
 NAMESPACE = "e2e"
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """The cluster `tests`: the one that is up already, else one for this session."""
+    """The cluster for end-to-end tests: the one that is up already, else one for this session."""
     cluster = Cluster(CLUSTER)
     try:
         cluster.ask("status")

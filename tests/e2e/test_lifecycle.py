@@ -2,8 +2,8 @@
 
 import httpx
 import pytest
-from climatejobs_demo.installation import Installation
 
+from climatejobs_demo.installation import Installation
 from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, wait_until
 from tests.e2e.conftest import NAMESPACE
 

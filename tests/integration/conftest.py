@@ -9,9 +9,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+
 from climatejobs import names
 from climatejobs.crd import custom_resource_definition
-
 from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, wait_until
 
 

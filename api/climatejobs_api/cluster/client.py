@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 from typing import Protocol, Self, cast
 
 import aiohttp
-from climatejobs import names
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import config_exception, incluster_config, kube_config
 from pydantic import JsonValue
 
+from climatejobs import names
 from climatejobs_api.cluster.records import Failure, decode_failure
 from climatejobs_api.store import JobGone, NameTaken, NoStore, Refused, StoreAway
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
-from climatejobs import names
-from climatejobs.model import ClimateJob
 from pydantic import JsonValue
 
+from climatejobs import names
+from climatejobs.model import ClimateJob
 from climatejobs_api.cluster.cache import JobCache
 from climatejobs_api.cluster.client import ClusterClient
 from climatejobs_api.cluster.informer import Informer

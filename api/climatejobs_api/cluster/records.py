@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from climatejobs.model import ClimateJob, Phase, submission_time
-from climatejobs.names import GROUP
 from pydantic import ValidationError
 
+from climatejobs.model import ClimateJob, Phase, submission_time
+from climatejobs.names import GROUP
 from climatejobs_api.store import Position, UnreadableJob, position_of
 
 

@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import quote
 
 from anyio import to_thread
-from climatejobs.datasets import Dataset, store_path
-from climatejobs.errors import ClimateJobsError, InvalidInput
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from climatejobs.datasets import Dataset, store_path
+from climatejobs.errors import ClimateJobsError, InvalidInput
 from climatejobs_api.context import Current, Cursor, Limit, RequestLinks
 from climatejobs_api.datasets import DatasetList, DatasetPage, describe_dataset, list_ids, read_dataset
 from climatejobs_api.documents import Link, respond

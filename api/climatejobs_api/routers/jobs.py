@@ -3,12 +3,12 @@
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-from climatejobs.model import ClimateJob
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator
 from starlette.responses import Response
 
+from climatejobs.model import ClimateJob
 from climatejobs_api.context import Context, Current, Cursor, Limit, RequestLinks
 from climatejobs_api.documents import Link, respond
 from climatejobs_api.files import matches_etag

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, cast
 
-from climatejobs.model import ClimateJob, Phase
-from climatejobs.processes import PROCESSES, Process, find_process
 from fastapi import APIRouter, Depends, Header, Path, Request
 from pydantic import JsonValue
 from starlette.responses import JSONResponse, Response
 
+from climatejobs.model import ClimateJob, Phase
+from climatejobs.processes import PROCESSES, Process, find_process
 from climatejobs_api.context import Context, Current, Cursor, Limit, RequestLinks
 from climatejobs_api.documents import Document, Link, add_links, respond
 from climatejobs_api.exchange import request_id

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Protocol, cast
 
 from climatejobs.processes.base import Inputs, Outputs
-
 from climatejobs_runner.attempts import Attempt
 
 

@@ -1,8 +1,8 @@
 """`echo`: gives its inputs back."""
 
-from climatejobs.processes.echo import EchoInputs, EchoOutputs
 from pydantic import JsonValue
 
+from climatejobs.processes.echo import EchoInputs, EchoOutputs
 from climatejobs_runner.attempts import Attempt
 
 

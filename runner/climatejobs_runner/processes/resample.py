@@ -5,7 +5,6 @@ from climatejobs.datasets import Dataset, DatasetOutput
 from climatejobs.errors import TooLarge
 from climatejobs.footprints import MIB, dataset_memory
 from climatejobs.processes.resample import ResampleInputs, ResampleOutputs
-
 from climatejobs_runner import publication, timeaxis
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.machine import limit_to_machine

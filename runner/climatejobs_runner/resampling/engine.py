@@ -9,8 +9,8 @@ from itertools import product
 from typing import cast
 
 import numpy as np
-from climatejobs.footprints import Layout, lay_out
 
+from climatejobs.footprints import Layout, lay_out
 from climatejobs_runner.arrays import ArraySpec, StepWriter, StoredArray
 from climatejobs_runner.resampling.methods import Exact, Numbers, begin
 from climatejobs_runner.resampling.plan import Plan

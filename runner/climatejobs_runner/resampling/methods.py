@@ -7,6 +7,7 @@ cut into blocks. NaN is left out; a cell without any value is NaN, also for a su
 from abc import ABC, abstractmethod
 
 import numpy as np
+
 from climatejobs.processes.resample import Method
 
 type Numbers = np.ndarray[tuple[int, ...], np.dtype[np.floating | np.integer]]

@@ -8,13 +8,13 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import JsonValue
+
 from climatejobs.datasets import Dataset
 from climatejobs.errors import InvalidInput, NoData
 from climatejobs.frequencies import POSSIBLE, Frequency, parse_frequency
 from climatejobs.processes.resample import RESAMPLE, Method
 from climatejobs.times import Moment
-from pydantic import JsonValue
-
 from climatejobs_runner.bins import Bins, covered
 from climatejobs_runner.calendars import Calendar, Counts
 from climatejobs_runner.timeaxis import TimeAxis

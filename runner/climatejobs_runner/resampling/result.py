@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
+from pydantic import JsonValue
+
 from climatejobs import __version__
 from climatejobs.datasets import Coverage, Dataset, Variable
 from climatejobs.errors import DataError
 from climatejobs.footprints import lay_out, output_steps
 from climatejobs.frequencies import Frequency, Unit, parse_frequency
 from climatejobs.processes.resample import RESAMPLE
-from pydantic import JsonValue
-
 from climatejobs_runner.arrays import ArraySpec, Field, StoredArray, time_field
 from climatejobs_runner.publication import Staging
 from climatejobs_runner.resampling.engine import aggregate, count_work

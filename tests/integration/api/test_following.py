@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+
 from climatejobs import names
 from climatejobs_api.cluster.cache import JobCache
 from climatejobs_api.cluster.client import ClusterClient
 from climatejobs_api.cluster.informer import Informer
-
 from tests.cluster_objects import ClimateJobs
 from tests.integration.conftest import ControlPlane
 

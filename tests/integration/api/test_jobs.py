@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from climatejobs import names
 
+from climatejobs import names
 from tests.cluster_objects import ClimateJobs, ClusterObjects, wait_until
 from tests.integration.api.conftest import Replica, StartReplica
 from tests.integration.conftest import ControlPlane, cluster_tool

@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+
 from climatejobs_cluster.api import Access
 from climatejobs_cluster.cgroups import CGROUPS
 from climatejobs_cluster.processes import PROC

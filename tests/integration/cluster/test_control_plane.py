@@ -8,6 +8,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
+
 from climatejobs_cluster.api import Access, ApiError, items, member
 from climatejobs_cluster.processes import end, find_by_words
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+
 from climatejobs_cluster import binaries, images
 from climatejobs_cluster.api import Access, items, member
 from climatejobs_cluster.state import cache_home

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from climatejobs.crd import validating_admission_policy
 
+from climatejobs.crd import validating_admission_policy
 from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, Refused, wait_until
 from tests.integration.conftest import ControlPlane
 

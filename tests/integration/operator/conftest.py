@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from climatejobs_operator.settings import variable_name
 
+from climatejobs_operator.settings import variable_name
 from tests.integration.conftest import ControlPlane
 from tests.integration.operator.identity import write_kubeconfig
 from tests.integration.operator.kubelet import Kubelet

@@ -4,8 +4,8 @@ from base64 import b64decode
 from pathlib import Path
 
 import yaml
-from climatejobs import names
 
+from climatejobs import names
 from tests.cluster_objects import ClusterObjects, Manifest, wait_until
 
 RULES: list[Manifest] = [

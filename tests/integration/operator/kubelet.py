@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 from climatejobs import names
 from climatejobs.results import ResultDocument
-
 from tests.cluster_objects import ClusterObjects, Manifest, wait_until
 
 ECHO_OUTPUTS: Manifest = {"message": "hello", "numbers": [1, 2]}

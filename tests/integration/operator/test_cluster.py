@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
+
 from climatejobs_operator.cluster import CLIMATEJOBS, Cluster, Conflict, NotFound, Refused
 from climatejobs_operator.login import Credentials
-
 from tests.cluster_objects import ClimateJobs, Manifest
 from tests.integration.conftest import ControlPlane
 

@@ -1,10 +1,10 @@
 """The life of a ClimateJob, with the operator as a process, a real API server and the real Job controller."""
 
 import pytest
+
 from climatejobs.errors import NoData
 from climatejobs.names import ExitCode, Reason
 from climatejobs.results import ResultDocument, describe_error
-
 from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, wait_until
 from tests.integration.conftest import ControlPlane
 from tests.integration.operator.conftest import OperatorProcess

@@ -1,8 +1,8 @@
 """The line for slots, with the operator as a process, a real API server and the real Job controller."""
 
 import pytest
-from climatejobs.names import ExitCode
 
+from climatejobs.names import ExitCode
 from tests.cluster_objects import ClimateJobs, wait_until
 from tests.integration.conftest import ControlPlane
 from tests.integration.operator.conftest import OperatorProcess

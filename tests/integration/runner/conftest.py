@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from numpy.typing import NDArray
+
 from climatejobs_runner.program import carry_out
 from climatejobs_runner.stopping import Stop
-from numpy.typing import NDArray
 
 type Json = dict[str, Any]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from climatejobs_runner import publication
 
+from climatejobs_runner import publication
 from tests.integration.runner.conftest import Json, Runner, contents, weather, write_netcdf
 
 HOURS = np.arange(24 * 40)

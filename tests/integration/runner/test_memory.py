@@ -5,7 +5,6 @@ import sys
 
 from climatejobs.datasets import Dataset
 from climatejobs.footprints import dataset_memory
-
 from tests.integration.runner.conftest import Runner
 
 # The peak as the kernel keeps it for this program alone: what getrusage says includes the process it was forked from.

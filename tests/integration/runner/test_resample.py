@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from climatejobs_runner.calendars import find_calendar
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from climatejobs_runner.calendars import find_calendar
 from tests.integration.runner.conftest import Runner, contents, weather, write_netcdf
 from tests.oracle import resample
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from climatejobs_api.app import create_app
 from climatejobs_api.settings import Settings
-
 from tests.unit.api.memory_jobs import MemoryJobs
 
 BASE = "http://api.test"

@@ -3,12 +3,12 @@ import random
 from typing import Any
 
 import pytest
-from climatejobs_api.cluster.cache import JobCache
-from climatejobs_api.cluster.records import Record
-from climatejobs_api.store import Position, UnreadableJob
 from hypothesis import given
 from hypothesis import strategies as st
 
+from climatejobs_api.cluster.cache import JobCache
+from climatejobs_api.cluster.records import Record
+from climatejobs_api.store import Position, UnreadableJob
 from tests.unit.api.manifests import record
 
 

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import uvicorn
 import xarray as xr
+
 from climatejobs_api.app import create_app
 from climatejobs_api.files import AT_ONCE
 from climatejobs_api.settings import Settings
-
 from tests.unit.api.conftest import BASE, until
 from tests.unit.api.manifests import DATASET, write_dataset
 from tests.unit.api.memory_jobs import MemoryJobs

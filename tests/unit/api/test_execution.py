@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from climatejobs.errors import InvalidInput
 from climatejobs.processes import find_process
 from climatejobs_api.execution import ALPHABET, build_spec, make_name, read_request

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from ipaddress import ip_network
 
 import pytest
+
 from climatejobs_api.fetching import MAX_BYTES, Allowance, Fetcher, NotFetched, read_allowance
 
 LOCAL = ip_network("127.0.0.1/32")

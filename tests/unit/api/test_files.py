@@ -2,6 +2,9 @@ import os
 from pathlib import Path, PurePosixPath
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from climatejobs_api.files import (
     Span,
     UnsatisfiableRange,
@@ -12,8 +15,6 @@ from climatejobs_api.files import (
     open_below,
     read_below,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.fixture

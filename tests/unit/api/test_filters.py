@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from climatejobs_api.filters import Interval, JobFilter, parse_interval
 
+from climatejobs_api.filters import Interval, JobFilter, parse_interval
 from tests.unit.api.manifests import record
 
 NOW = datetime(2025, 1, 2, tzinfo=UTC)

@@ -9,7 +9,6 @@ from climatejobs_api.cluster.cache import JobCache
 from climatejobs_api.cluster.client import WatchExpired
 from climatejobs_api.cluster.informer import Informer
 from climatejobs_api.store import StoreAway
-
 from tests.unit.api.conftest import until
 from tests.unit.api.manifests import manifest
 

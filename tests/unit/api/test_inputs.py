@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from climatejobs.errors import InvalidInput
 from climatejobs.processes import find_process
 from climatejobs_api.execution import pointing_into, read_request

@@ -1,6 +1,7 @@
 from ipaddress import ip_network
 
 import pytest
+
 from climatejobs_api.links import Arrival, Links, find_base
 
 PROXIES = (ip_network("10.0.0.0/8"),)

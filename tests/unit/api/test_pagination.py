@@ -1,11 +1,12 @@
 from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from climatejobs_api.pagination import Direction, decode_cursor, decode_place, encode_cursor, encode_place
 from climatejobs_api.problems import Problem
 from climatejobs_api.store import Position
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @given(st.sampled_from(Direction), st.integers(0, 10**16), st.from_regex(r"[a-z0-9][a-z0-9-]{0,50}", fullmatch=True))

@@ -2,10 +2,11 @@ import json
 from contextlib import suppress
 
 import pytest
-from climatejobs_api.payloads import MAX_DEPTH, parse_object
-from climatejobs_api.problems import Problem
 from hypothesis import given
 from hypothesis import strategies as st
+
+from climatejobs_api.payloads import MAX_DEPTH, parse_object
+from climatejobs_api.problems import Problem
 
 
 def refusal(body: bytes) -> str:

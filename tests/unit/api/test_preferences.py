@@ -1,7 +1,8 @@
 import pytest
-from climatejobs_api.preferences import Preferences, choose_wait, name_applied, parse_preferences
 from hypothesis import given
 from hypothesis import strategies as st
+
+from climatejobs_api.preferences import Preferences, choose_wait, name_applied, parse_preferences
 
 BOTH = ("sync-execute", "async-execute", "dismiss")
 

@@ -3,11 +3,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import Response
+
 from climatejobs_api.links import ZARR, Links
 from climatejobs_api.problems import EXCEPTIONS, Problem
 from climatejobs_api.results import answer_output, answer_results, check_results
-from starlette.responses import Response
-
 from tests.unit.api.manifests import OUTPUT, job
 
 LINKS = Links("http://api.test")

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+
 from climatejobs_api.problems import EXCEPTIONS
 from climatejobs_api.settings import Settings
 from climatejobs_api.store import JobStore, StoreAway
-
 from tests.unit.api.conftest import BASE, open_client, until
 from tests.unit.api.manifests import OUTPUT
 from tests.unit.api.memory_jobs import MemoryJobs

@@ -7,11 +7,12 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
+
 from climatejobs.quantities import parse_quantity
 from climatejobs_api.exchange import request_id
 from climatejobs_api.logs import JsonFormatter
 from climatejobs_api.settings import Settings, exceeds
-from pydantic import ValidationError
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,10 @@ import json
 from typing import Any
 
 import pytest
+
 from climatejobs_api.documents import respond
 from climatejobs_api.links import RELATIONS, Links
 from climatejobs_api.statusinfo import describe_job, describe_removed
-
 from tests.unit.api.manifests import job
 
 LINKS = Links("http://api.test")

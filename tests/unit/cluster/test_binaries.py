@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from climatejobs_cluster import binaries, toolchain
 from climatejobs_cluster.console import Console
 from climatejobs_cluster.errors import ClusterError, Interrupted

@@ -1,6 +1,7 @@
 """The words of the command line."""
 
 import pytest
+
 from climatejobs_cluster.cli import parse
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from climatejobs_cluster import components, configuration, layout, network, pki
 from climatejobs_cluster.layout import NodePlan
 from climatejobs_cluster.state import Extent

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from climatejobs_cluster import kind, portforward
 from climatejobs_cluster.console import Console
 from climatejobs_cluster.errors import ClusterError

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+
 from climatejobs_cluster.console import Console
 from climatejobs_cluster.errors import ClusterError, Interrupted
 from climatejobs_cluster.lifecycle import Lifecycle, remove_folder

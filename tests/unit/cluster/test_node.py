@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from climatejobs_cluster import cgroups, images, manifests, requirements, status
 from climatejobs_cluster.errors import ClusterError
 from climatejobs_cluster.launch import command

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+
 from climatejobs_cluster.probes import addresses_in, probe, query
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from climatejobs_cluster import processes
 from climatejobs_cluster.processes import Process
 

@@ -1,6 +1,7 @@
 """Which provider is taken."""
 
 import pytest
+
 from climatejobs_cluster.errors import ClusterError
 from climatejobs_cluster.provider import Machine, Request, choose
 from climatejobs_cluster.state import ProviderName

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+
 from climatejobs_cluster import forwarder, processes
 from climatejobs_cluster.console import Console
 from climatejobs_cluster.errors import ClusterError

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from climatejobs_cluster.console import Console
 from climatejobs_cluster.errors import ClusterError
 from climatejobs_cluster.processes import Process

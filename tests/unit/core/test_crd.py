@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import cast
 
 import kubernetes_validate
+from pydantic import JsonValue
+
 from climatejobs.crd import MUTABLE_SPEC_FIELDS, custom_resource_definition
 from climatejobs.model import ClimateJobSpec
-from pydantic import JsonValue
 
 type Schema = dict[str, JsonValue]
 

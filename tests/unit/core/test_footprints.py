@@ -3,11 +3,12 @@
 from math import prod
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from climatejobs.datasets import Coverage, Dataset, Variable
 from climatejobs.footprints import BLOCK_BYTES, MIB, chunk_steps, dataset_memory, item_bytes, lay_out, output_steps
 from climatejobs.frequencies import parse_frequency
-from hypothesis import given
-from hypothesis import strategies as st
 
 GRIDS = st.tuples(
     st.tuples(st.integers(1, 100_000), st.integers(1, 2000), st.integers(1, 2000)),

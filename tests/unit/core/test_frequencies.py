@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from climatejobs.errors import InvalidInput
-from climatejobs.frequencies import PATTERN, parse_frequency
 from hypothesis import given
 from hypothesis import strategies as st
+
+from climatejobs.errors import InvalidInput
+from climatejobs.frequencies import PATTERN, parse_frequency
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from climatejobs.model import ClimateJob, ClimateJobSpec, ClimateJobStatus, Phase, Progress, Resources, Subscriber
 from pydantic import JsonValue, ValidationError
+
+from climatejobs.model import ClimateJob, ClimateJobSpec, ClimateJobStatus, Phase, Progress, Resources, Subscriber
 
 CREATED = datetime(2025, 3, 1, 12, 0, 5, tzinfo=UTC)
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 import pytest
+from pydantic import JsonValue
+
 from climatejobs.errors import InvalidInput, NoSuchProcess
 from climatejobs.names import MAX_INPUTS_BYTES
 from climatejobs.processes import PROCESSES, Process, find_process
-from pydantic import JsonValue
 
 RESAMPLE: dict[str, JsonValue] = {
     "source_dataset_id": "era5-land-hourly",

@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from climatejobs.errors import InvalidInput
 from climatejobs.results import (
     MAX_TERMINATION_MESSAGE,
@@ -11,8 +14,6 @@ from climatejobs.results import (
     encode_result,
     parse_result,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=6000), st.text(max_size=2000) | st.none())

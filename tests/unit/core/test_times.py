@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from climatejobs.errors import InvalidInput
-from climatejobs.times import PATTERN, Moment, parse_moment
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
+from climatejobs.errors import InvalidInput
+from climatejobs.times import PATTERN, Moment, parse_moment
 
 
 @pytest.mark.parametrize(

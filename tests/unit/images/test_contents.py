@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
+
 from climatejobs_images.parts import PARTS, ROOT
 
 pytestmark = pytest.mark.e2e

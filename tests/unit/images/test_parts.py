@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from climatejobs_images.parts import BUILD_STEPS, PARTS, ROOT, layers_key, parts, source_files, version_of
 
 

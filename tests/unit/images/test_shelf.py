@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from climatejobs_images.parts import Part
 from climatejobs_images.shelf import Shelf
 

@@ -13,7 +13,6 @@ from climatejobs import names
 from climatejobs.model import Phase
 from climatejobs_operator import cluster as real
 from climatejobs_operator.cluster import CLIMATEJOBS, EVENTS, JOBS, PODS, Conflict, NotFound, Page, Resource
-
 from tests.unit.operator import builders
 from tests.unit.operator.builders import Manifest
 

@@ -12,7 +12,6 @@ from climatejobs_operator.queue import Limits, Line
 from climatejobs_operator.reconcile import Hindered, Outdated, Reconciler
 from climatejobs_operator.resync import Resync
 from climatejobs_operator.workqueue import WorkQueue
-
 from tests.unit.operator.builders import NOW, SETTINGS
 from tests.unit.operator.model_cluster import NAME, Manifest, ModelCluster
 from tests.unit.operator.timetable import ManualTimetable

@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from climatejobs_operator.attempts import attempts_before, backoff_limit, count_failures, forecast_retry
 from hypothesis import given
 from hypothesis import strategies as st
 
+from climatejobs_operator.attempts import attempts_before, backoff_limit, count_failures, forecast_retry
 from tests.unit.operator.builders import NOW, ended_pod, make_job
 
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from climatejobs.model import Phase
 from climatejobs_operator.cache import Cache, Entry, read_entry
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.pods import Pod
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.unit.operator.builders import Manifest, climatejob_manifest, ended_pod, make_job, make_pod, running_pod
 
 

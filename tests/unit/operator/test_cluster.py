@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+
 from climatejobs_operator.cluster import (
     CLIMATEJOBS,
     EVENTS,

@@ -1,11 +1,11 @@
 """Whatever is seen when, lost or repeated, and wherever the operator dies: the job comes to the right end."""
 
 import hypothesis.strategies as st
-from climatejobs.names import ExitCode
-from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from climatejobs.names import ExitCode
+from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS
 from tests.unit.operator.model_cluster import Died, Manifest, ModelCluster
 from tests.unit.operator.model_operator import ModelOperator, run
 

@@ -4,10 +4,10 @@ import json
 import logging
 
 import kubernetes_validate
+
 from climatejobs.names import Reason
 from climatejobs_operator.events import Event, build_event
 from climatejobs_operator.logs import JsonFormatter, TextFormatter, fields
-
 from tests.unit.operator.builders import NOW, make_climatejob
 
 

@@ -1,6 +1,7 @@
 """From the state of a pod to a sentence: cause, evidence, what to do."""
 
 import pytest
+
 from climatejobs.errors import NoData
 from climatejobs.results import ResultDocument, describe_error
 from climatejobs_operator.failure import (
@@ -11,7 +12,6 @@ from climatejobs_operator.failure import (
     read_log_tail,
 )
 from climatejobs_operator.pods import Pod, describe_waiting
-
 from tests.unit.operator.builders import Manifest, ended_pod, make_pod
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+
 from climatejobs.names import Environment
 from climatejobs_operator.actions import CreateJob
 from climatejobs_operator.job_manifest import Manifest, build_job, lay_over, memory_limit
 from climatejobs_operator.settings import Settings
-
 from tests.unit.operator.builders import SETTINGS, make_climatejob
 
 GOLDEN = Path(__file__).with_name("golden_job.yaml")

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+
 from climatejobs.errors import NoData
 from climatejobs.model import Phase
 from climatejobs.names import Reason
@@ -11,7 +12,6 @@ from climatejobs_operator.actions import ConfirmGone, CreateJob, DeleteJob, Dele
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Obstacle, Place
 from climatejobs_operator.plan import LOST_POD_PATIENCE, Plan
-
 from tests.unit.operator.builders import (
     NOW,
     OUTPUTS,

@@ -2,10 +2,10 @@
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+
 from climatejobs_operator.probes import build_app
 from climatejobs_operator.pulse import ECHO_SECONDS, QUEUE_SECONDS, Pulse
 from climatejobs_operator.workqueue import WorkQueue
-
 from tests.unit.operator.timetable import ManualTimetable
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
+from hypothesis import given
+
 from climatejobs_operator.cache import Cache, Entry
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.queue import Limits, Line, Ticket, admit
-from hypothesis import given
-
 from tests.unit.operator.builders import NOW, make_climatejob, make_job, running_pod
 
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+
 from climatejobs_operator.cluster import CLIMATEJOBS, EVENTS, JOBS, PODS, Refused, Resource
 from climatejobs_operator.cluster import Manifest as ReadManifest
-
 from tests.unit.operator import builders
 from tests.unit.operator.model_cluster import Died, Manifest, ModelCluster
 from tests.unit.operator.model_operator import ModelOperator

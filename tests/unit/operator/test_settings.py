@@ -1,6 +1,7 @@
 """The environment, and what is said of a wrong one."""
 
 import pytest
+
 from climatejobs_operator.settings import Settings, SettingsError
 
 NEEDED = {

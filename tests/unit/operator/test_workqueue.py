@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from climatejobs_operator.workqueue import Backoff, WorkQueue
 from hypothesis import given
 from hypothesis import strategies as st
 
+from climatejobs_operator.workqueue import Backoff, WorkQueue
 from tests.unit.operator.timetable import ManualTimetable
 
 

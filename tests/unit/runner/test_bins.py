@@ -4,13 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from climatejobs.errors import InvalidInput
 from climatejobs.frequencies import Frequency, parse_frequency
 from climatejobs_runner.bins import Bins, covered
 from climatejobs_runner.calendars import DAY_SECONDS, find_calendar
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.oracle import period_end, period_start
 
 GREGORIAN = find_calendar("standard")

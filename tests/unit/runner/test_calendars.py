@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from climatejobs.errors import DataError, InvalidInput
 from climatejobs.times import Moment
 from climatejobs_runner.calendars import DAY_SECONDS, find_calendar
-from hypothesis import given
-from hypothesis import strategies as st
 
 cftime: Any = importlib.import_module("cftime")  # untyped
 NAMES = ["standard", "proleptic_gregorian", "noleap", "all_leap", "360_day"]

@@ -3,6 +3,7 @@
 import errno
 
 import pytest
+
 from climatejobs.errors import ClimateJobsError, DataError, InvalidInput, NoData, TemporaryError, TooLarge
 from climatejobs.names import ExitCode
 from climatejobs_runner.failures import UNEXPECTED, classify

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from climatejobs_runner.grids import bounding_box, is_time
 
 type Coordinates = dict[str, tuple[np.ndarray, dict[str, str]]]

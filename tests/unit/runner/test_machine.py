@@ -1,6 +1,7 @@
 """The CPUs of a container are those of its quota, not those of its host."""
 
 import pytest
+
 from climatejobs_runner.machine import cpus_within
 
 

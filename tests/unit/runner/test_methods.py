@@ -4,11 +4,12 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from climatejobs.processes.resample import Method
-from climatejobs_runner.resampling.methods import begin, result_dtype
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
+
+from climatejobs.processes.resample import Method
+from climatejobs_runner.resampling.methods import begin, result_dtype
 
 METHODS: tuple[Method, ...] = get_args(Method.__value__)
 STEPS = nps.arrays(

@@ -4,6 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from climatejobs.datasets import Coverage, Dataset, Variable
 from climatejobs.errors import InvalidInput, NoData
 from climatejobs.frequencies import parse_frequency
@@ -12,9 +15,6 @@ from climatejobs.times import parse_moment
 from climatejobs_runner.calendars import find_calendar
 from climatejobs_runner.resampling.plan import Plan, Request, make_plan
 from climatejobs_runner.timeaxis import TimeAxis
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.oracle import resample
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from climatejobs.processes import PROCESSES
 from climatejobs_runner.processes import COMPUTE, load_compute
 

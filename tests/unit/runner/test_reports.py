@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import pytest
+
 from climatejobs.model import Progress
 from climatejobs_runner.reports import Lines, Tracker
 

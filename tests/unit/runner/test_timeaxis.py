@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from climatejobs.errors import DataError, InvalidInput
 from climatejobs_runner import timeaxis
 from climatejobs_runner.calendars import find_calendar
 from climatejobs_runner.timeaxis import TimeAxis
-from hypothesis import given
-from hypothesis import strategies as st
 
 cftime: Any = importlib.import_module("cftime")  # untyped
 
