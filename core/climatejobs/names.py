@@ -52,6 +52,10 @@ class Environment(StrEnum):
     MEMORY_LIMIT = "CLIMATEJOBS_MEMORY_LIMIT"
     """The container's memory limit in bytes."""
     IMAGE = "CLIMATEJOBS_IMAGE"
+    SHARDS = "CLIMATEJOBS_SHARDS"
+    """How many pods share the computation; absent where it is one."""
+    SHARD = "CLIMATEJOBS_SHARD"
+    """Which of them this is, counted from 0."""
 
 
 class ExitCode(IntEnum):
