@@ -158,6 +158,10 @@ class JobStore(Protocol):
         """The job as soon as it has ended; None where that takes longer, or the job has been removed."""
         ...
 
+    async def wait_for_change(self, job: ClimateJob, seconds: float) -> ClimateJob | None:
+        """The job once it is newer than `job`; `job` itself where that takes longer, None once it is removed."""
+        ...
+
     def stop_waiting(self) -> None:
         """End every wait at once, now and from now on: the program is about to stop."""
         ...

@@ -6,10 +6,19 @@ answers to this replica's own writes; a newer state of an object is never replac
 
 import asyncio
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from climatejobs_api.cluster.records import Record
 from climatejobs_api.store import Position
+
+type Condition = Callable[[Record | None], bool]
+"""What somebody waits for a job to be; None is a job that is not there."""
+
+
+class _Wait(NamedTuple):
+    future: asyncio.Future[None]
+    condition: Condition
 
 
 class JobCache:
@@ -20,7 +29,7 @@ class JobCache:
         self._order: list[Position] = []
         self._removed: set[str] = set()
         """Uids of jobs that this replica has removed while older news of them may still arrive."""
-        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+        self._waiting: dict[str, set[_Wait]] = {}
         self._watched = 0
         """Version up to which all news have been taken, lists and watch events in order."""
         self._open = True
@@ -62,8 +71,7 @@ class JobCache:
         if known is None:
             insort(self._order, record.position)
         self._records[record.name] = record
-        if record.ended:
-            self._wake(record.name)
+        self._tell(record.name)
 
     def drop(self, name: str, uid: str) -> None:
         """Take the news that a job has been deleted."""
@@ -95,52 +103,67 @@ class JobCache:
                 known = self._records.get(record.name)
                 listed[record.name] = known if known is not None and known.version >= record.version else record
         uids = {record.uid for record in listed.values()}
-        gone = [known for name, known in self._records.items() if name not in listed and known.version <= version]
         kept = {name: known for name, known in self._records.items() if name not in listed and known.version > version}
         self._removed.difference_update(uid for uid in removed_before if uid not in uids)
         self._records = {**listed, **kept}
         self._order = sorted(record.position for record in self._records.values())
         self.advance(version)
-        for known in gone:
-            self._wake(known.name)
         for name in list(self._waiting):
-            record = self._records.get(name)
-            if record is not None and record.ended:
-                self._wake(name)
+            self._tell(name)
 
-    async def wait_for_end(self, name: str, seconds: float) -> None:
-        """Return when the job has ended or is gone, after that many seconds, or when waits are stopped."""
-        known = self._records.get(name)
-        if known is None or known.ended or not self._open or seconds <= 0:
+    async def wait(self, name: str, seconds: float, condition: Condition) -> None:
+        """Return when the condition holds of the job of that name, after that many seconds, or when waits are stopped.
+
+        It is asked of every state that is taken in, and has to be quick.
+        """
+        if not self._open or seconds <= 0 or condition(self._records.get(name)):
             return
+        wait = _Wait(asyncio.get_running_loop().create_future(), condition)
         waiting = self._waiting.setdefault(name, set())
-        future = asyncio.get_running_loop().create_future()
-        waiting.add(future)
+        waiting.add(wait)
         try:
             async with asyncio.timeout(seconds):
-                await future
+                await wait.future
         except TimeoutError:
             return
         finally:
-            waiting.discard(future)
+            waiting.discard(wait)
             if not waiting and self._waiting.get(name) is waiting:
                 del self._waiting[name]
+
+    async def wait_for_end(self, name: str, seconds: float) -> None:
+        """Wait until the job has ended or is gone."""
+        await self.wait(name, seconds, lambda record: record is None or record.ended)
+
+    async def wait_for_change(self, name: str, version: int, seconds: float) -> None:
+        """Wait until there is a newer state of the job than that version, or it is gone."""
+        await self.wait(name, seconds, lambda record: record is None or record.version > version)
 
     def stop_waiting(self) -> None:
         """End all waits, and let none begin."""
         self._open = False
-        for name in list(self._waiting):
-            self._wake(name)
+        for waiting in self._waiting.values():
+            for wait in waiting:
+                _wake(wait)
 
     def _forget(self, record: Record) -> None:
         del self._records[record.name]
         self._forget_position(record.position)
-        self._wake(record.name)
+        self._tell(record.name)
 
     def _forget_position(self, position: Position) -> None:
         del self._order[bisect_left(self._order, position)]
 
-    def _wake(self, name: str) -> None:
-        for future in self._waiting.get(name, ()):
-            if not future.done():
-                future.set_result(None)
+    def _tell(self, name: str) -> None:
+        """Wake those for whom the job has become what they wait for."""
+        waiting = self._waiting.get(name)
+        if waiting:
+            record = self._records.get(name)
+            for wait in waiting:
+                if wait.condition(record):
+                    _wake(wait)
+
+
+def _wake(wait: _Wait) -> None:
+    if not wait.future.done():
+        wait.future.set_result(None)

@@ -86,6 +86,9 @@ class ClusterJobs:
         record = self._cache.find(job.metadata.name)
         return record.read() if record and record.ended and record.uid == job.metadata.uid else None
 
+    async def wait_for_change(self, job: ClimateJob, seconds: float) -> ClimateJob | None:
+        return await await_change(self._cache, job, seconds)
+
     def stop_waiting(self) -> None:
         self._cache.stop_waiting()
 
@@ -98,6 +101,16 @@ class ClusterJobs:
     def _require_synced(self) -> None:
         if not self.synced:
             raise StoreAway("the jobs have not been read from the cluster yet", retry_after=1)
+
+
+async def await_change(cache: JobCache, job: ClimateJob, seconds: float) -> ClimateJob | None:
+    """The job as soon as the cache has a newer state of it; `job` itself where that takes longer, None once removed."""
+    name, version = job.metadata.name, int(job.metadata.resource_version)
+    await cache.wait_for_change(name, version, seconds)
+    record = cache.find(name)
+    if record is None or record.uid != job.metadata.uid:
+        return None
+    return record.read() if record.version > version else job
 
 
 def build_manifest(submission: Submission) -> dict[str, JsonValue]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from climatejobs.model import ClimateJob
 from climatejobs_api.cluster.cache import JobCache
-from climatejobs_api.cluster.jobs import build_manifest
+from climatejobs_api.cluster.jobs import await_change, build_manifest
 from climatejobs_api.cluster.records import Record, decode_record
 from climatejobs_api.store import JobFacts, JobGone, NameTaken, Position, Submission, any_job
 
@@ -61,6 +61,9 @@ class MemoryJobs:
         await self.cache.wait_for_end(job.metadata.name, seconds)
         record = self.cache.find(job.metadata.name)
         return record.read() if record and record.ended else None
+
+    async def wait_for_change(self, job: ClimateJob, seconds: float) -> ClimateJob | None:
+        return await await_change(self.cache, job, seconds)
 
     def stop_waiting(self) -> None:
         self.cache.stop_waiting()

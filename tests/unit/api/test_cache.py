@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from climatejobs_api.cluster.cache import JobCache
+from climatejobs_api.cluster.jobs import await_change
 from climatejobs_api.cluster.records import Record
 from climatejobs_api.store import Position, UnreadableJob
 from tests.unit.api.manifests import record
@@ -142,6 +143,34 @@ async def test_waiting_ends_with_its_time() -> None:
     await asyncio.wait_for(cache.wait_for_end("echo-1", 0.01), 5)
     cache.stop_waiting()
     await asyncio.wait_for(cache.wait_for_end("echo-1", 30), 5)
+
+
+async def test_every_change_can_be_waited_for() -> None:
+    cache = JobCache()
+    cache.put(record(version=1))
+    wait = asyncio.create_task(cache.wait_for_change("echo-1", 1, 30))
+    await asyncio.sleep(0)
+    cache.put(record("echo-2", version=2))
+    cache.put(record(version=1))
+    await asyncio.sleep(0)
+    assert not wait.done()
+    cache.put(record(version=3))
+    await asyncio.wait_for(wait, 5)
+    # What has changed before the wait begins is not waited for again.
+    await asyncio.wait_for(cache.wait_for_change("echo-1", 1, 30), 5)
+
+
+async def test_a_change_that_is_a_removal_is_told_apart() -> None:
+    cache = JobCache()
+    cache.put(record(version=1))
+    job = record(version=1).read()
+    assert await await_change(cache, job, 0.01) is job
+    wait = asyncio.create_task(await_change(cache, job, 30))
+    await asyncio.sleep(0)
+    cache.replace([], 5, removed_before=())
+    assert await asyncio.wait_for(wait, 5) is None
+    cache.put(record(uid="another", version=9))
+    assert await await_change(cache, job, 30) is None
 
 
 @given(st.randoms(use_true_random=False))
