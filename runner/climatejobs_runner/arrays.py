@@ -86,16 +86,19 @@ class StoredArray:
 
 
 class StepWriter:
-    """Takes time steps of one tile in order, and writes them whole chunk by whole chunk."""
+    """Takes time steps of one tile in order, and writes them whole chunk by whole chunk.
 
-    def __init__(self, array: StoredArray, tile: tuple[slice, ...] = ()) -> None:
+    `start` is the first step that comes; it begins a chunk.
+    """
+
+    def __init__(self, array: StoredArray, tile: tuple[slice, ...] = (), start: int = 0) -> None:
         shape = array.spec.shape
         self._array = array
         self._tile = tile or tuple(slice(0, length) for length in shape[1:])
         cells = tuple(part.stop - part.start for part in self._tile)
         self._buffer = np.empty((min(array.spec.chunks[0], shape[0]), *cells), dtype=array.spec.dtype)
         self._held = 0
-        self._written = 0
+        self._written = start
 
     def append(self, steps: Values) -> None:
         """Take more steps, the first dimension being time."""

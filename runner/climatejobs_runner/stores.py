@@ -22,13 +22,23 @@ _ZSTD_LEVEL = 1
 
 
 class StoreWriter:
-    """A store under construction."""
+    """A store under construction: a new one, or with no attributes given one that has been begun."""
 
-    def __init__(self, path: Path, attributes: Mapping[str, JsonValue]) -> None:
+    def __init__(self, path: Path, attributes: Mapping[str, JsonValue] | None = None) -> None:
         self._store = LocalStore(path)
-        self._group = zarr.Group.from_store(  # pyright: ignore[reportUnknownMemberType] - names optional upath
-            self._store, attributes=dict(attributes)
-        )
+        self._group: zarr.Group
+        if attributes is None:
+            self._group = zarr.Group.open(  # pyright: ignore[reportUnknownMemberType] - names optional upath
+                self._store
+            )
+        else:
+            self._group = zarr.Group.from_store(  # pyright: ignore[reportUnknownMemberType] - names optional upath
+                self._store, attributes=dict(attributes)
+            )
+
+    def array(self, name: str) -> StoredArray:
+        """An array that was created before; raises `DataError` where there is none."""
+        return _array(self._group, name)
 
     def create(self, spec: ArraySpec) -> StoredArray:
         """Add an array without values; where none is written it reads as NaN, or as 0 if it holds whole numbers."""
@@ -89,10 +99,15 @@ class StoreReader:
 
     def array(self, name: str) -> StoredArray:
         """One array; raises `DataError` where there is none."""
-        found = self._group.get(name)
-        if not isinstance(found, zarr.Array):
-            raise DataError(f"the store has no array {name!r}", hint=f"Arrays are: {', '.join(self.names())}.")
-        return StoredArray(name, found)
+        return _array(self._group, name)
+
+
+def _array(group: zarr.Group, name: str) -> StoredArray:
+    found = group.get(name)
+    if not isinstance(found, zarr.Array):
+        names = ", ".join(sorted(name for name, _ in group.arrays()))
+        raise DataError(f"the store has no array {name!r}", hint=f"Arrays are: {names}.")
+    return StoredArray(name, found)
 
 
 def plain_attributes(given: Mapping[str, object]) -> dict[str, JsonValue]:

@@ -9,7 +9,7 @@ from climatejobs_runner import publication, timeaxis
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.machine import limit_to_machine
 from climatejobs_runner.resampling import result
-from climatejobs_runner.resampling.plan import Request, make_plan
+from climatejobs_runner.resampling.plan import Plan, Request, make_plan
 from climatejobs_runner.stores import StoreReader
 
 
@@ -31,9 +31,25 @@ def compute(inputs: ResampleInputs, attempt: Attempt) -> ResampleOutputs:
         return ResampleOutputs(dataset=DatasetOutput.describing(found, reused=not inputs.overwrite))
     with publication.staging(attempt, result_id) as place:
         dataset = result.describe(plan, result.Identity(result_id, version, attempt.image))
-        result.write(plan, store, dataset, place)
+        _write(plan, store, dataset, place)
         publication.publish(place, dataset)
     return ResampleOutputs(dataset=DatasetOutput.describing(dataset, reused=False))
+
+
+def _write(plan: Plan, source: StoreReader, dataset: Dataset, place: publication.Staging) -> None:
+    """Build the result's store: metadata and coordinates first, then the values."""
+    result.prepare(plan, source, dataset, place.store)
+    chunks = range(result.output_chunks(dataset))
+    names = ", ".join(variable.name for variable in dataset.variables)
+    total = result.count_work(plan, source, dataset, chunks)
+    place.attempt.progress.begin(f"Aggregating {names} to {plan.frequency} {plan.method}", total=total, unit="steps")
+
+    def advance(steps: int) -> None:
+        place.beat()
+        place.attempt.progress.advance(steps)
+
+    result.compute(plan, source, dataset, place.store, chunks=chunks, advance=advance)
+    result.finish(dataset, place.store)
 
 
 def _find(attempt: Attempt, result_id: str, version: str, overwrite: bool) -> Dataset | None:

@@ -11,7 +11,9 @@ from typing import cast
 import numpy as np
 
 from climatejobs.footprints import Layout, lay_out
+from climatejobs.processes.resample import Method
 from climatejobs_runner.arrays import ArraySpec, StepWriter, StoredArray
+from climatejobs_runner.calendars import Counts
 from climatejobs_runner.resampling.methods import Exact, Numbers, begin
 from climatejobs_runner.resampling.plan import Plan
 
@@ -41,29 +43,37 @@ def blocks(start: int, stop: int, steps: int) -> Iterator[slice]:
         start = end
 
 
-def count_work(spec: ArraySpec, plan: Plan) -> int:
-    """Steps that `aggregate` will report for an array."""
-    return plan.steps * sum(1 for _ in tiles(spec.shape, layout_of(spec)))
+def count_work(spec: ArraySpec, plan: Plan, periods: range) -> int:
+    """Steps that `aggregate` will report for some periods of an array."""
+    steps = int(plan.offsets[periods.stop] - plan.offsets[periods.start])
+    return steps * sum(1 for _ in tiles(spec.shape, layout_of(spec)))
 
 
-def aggregate(source: StoredArray, target: StoredArray, plan: Plan, advance: Advance) -> None:
-    """Aggregate one variable; `source` and `target` have time first and the same grid."""
+def aggregate(source: StoredArray, target: StoredArray, plan: Plan, periods: range, advance: Advance) -> None:
+    """Aggregate some periods of one variable: those of whole chunks of `target`.
+
+    `source` and `target` have time first and the same grid. Nothing but these chunks is written, and they are
+    the same whatever other periods are asked for.
+    """
     layout = layout_of(source.spec)
     for tile in tiles(source.spec.shape, layout):
-        writer = StepWriter(target, tile)
-        for values in _periods(source, plan, tile, layout.steps, advance):
+        writer = StepWriter(target, tile, periods.start)
+        offsets = plan.offsets[periods.start : periods.stop + 1]
+        for values in _periods(source, plan.method, offsets, tile, advance):
             with np.errstate(over="ignore"):
                 writer.append(values.astype(target.spec.dtype)[np.newaxis])
         writer.flush()
 
 
-def _periods(source: StoredArray, plan: Plan, tile: tuple[slice, ...], steps: int, advance: Advance) -> Iterator[Exact]:
+def _periods(
+    source: StoredArray, method: Method, offsets: Counts, tile: tuple[slice, ...], advance: Advance
+) -> Iterator[Exact]:
     """The values of one period after the other, from blocks that need not end where a period does."""
-    state = begin(plan.method, tuple(part.stop - part.start for part in tile))
-    runs = blocks(int(plan.offsets[0]), int(plan.offsets[-1]), steps)
+    state = begin(method, tuple(part.stop - part.start for part in tile))
+    runs = blocks(int(offsets[0]), int(offsets[-1]), layout_of(source.spec).steps)
     run, block = slice(0, 0), np.empty(0)
-    position = int(plan.offsets[0])
-    for end in map(int, plan.offsets[1:]):
+    position = int(offsets[0])
+    for end in map(int, offsets[1:]):
         while position < end:
             if position >= run.stop:
                 run = next(runs)

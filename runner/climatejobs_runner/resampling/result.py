@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
+from pathlib import Path
 
 import numpy as np
 from pydantic import JsonValue
@@ -14,8 +15,8 @@ from climatejobs.footprints import lay_out, output_steps
 from climatejobs.frequencies import Frequency, Unit, parse_frequency
 from climatejobs.processes.resample import RESAMPLE
 from climatejobs_runner.arrays import ArraySpec, Field, StoredArray, time_field
-from climatejobs_runner.publication import Staging
-from climatejobs_runner.resampling.engine import aggregate, count_work
+from climatejobs_runner.resampling import engine
+from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.resampling.methods import result_dtype
 from climatejobs_runner.resampling.plan import Plan
 from climatejobs_runner.stores import RECORD, StoreReader, StoreWriter
@@ -72,33 +73,54 @@ def describe(plan: Plan, identity: Identity) -> Dataset:
     )
 
 
-def write(plan: Plan, source: StoreReader, result: Dataset, place: Staging) -> None:
-    """Build the result's store: metadata and coordinates first, then the values."""
-    progress = place.attempt.progress
+def output_chunks(result: Dataset) -> int:
+    """Number of chunks along time that the result has: what can be computed on its own, and counted from 0."""
+    time = next(iter(result.shape))
+    return -(-result.shape[time] // result.chunks[time])
+
+
+def prepare(plan: Plan, source: StoreReader, result: Dataset, store: Path) -> None:
+    """Create the result's store, with all that `compute` does not write: metadata and coordinates."""
     kept = {name: value for name, value in source.attributes.items() if name != RECORD}
-    writer = StoreWriter(place.store, {"Conventions": "CF-1.11", **kept, "title": result.title})
+    writer = StoreWriter(store, {"Conventions": "CF-1.11", **kept, "title": result.title})
     time = next(iter(result.shape))
     for held in _time_fields(plan, source.array(time)):
         writer.add(held)
     for array in map(source.array, source.names()):
         if time not in array.spec.dimensions:
             writer.add(array.held())
+    for variable in result.variables:
+        writer.create(_spec(source.array(variable.name).spec, plan, result))
 
-    arrays = [source.array(variable.name) for variable in result.variables]
-    targets = [writer.create(_spec(array.spec, plan, result)) for array in arrays]
-    progress.begin(
-        f"Aggregating {', '.join(array.spec.name for array in arrays)} to {plan.frequency} {plan.method}",
-        total=sum(count_work(array.spec, plan) for array in arrays),
-        unit="steps",
-    )
 
-    def advance(steps: int) -> None:
-        place.beat()
-        progress.advance(steps)
+def count_work(plan: Plan, source: StoreReader, result: Dataset, chunks: range) -> int:
+    """Steps that `compute` will report for some chunks."""
+    periods = _periods_of(result, chunks)
+    return sum(engine.count_work(source.array(variable.name).spec, plan, periods) for variable in result.variables)
 
-    for array, target in zip(arrays, targets, strict=True):
-        aggregate(array, target, plan, advance)
-    writer.finish(result)
+
+def compute(plan: Plan, source: StoreReader, result: Dataset, store: Path, *, chunks: range, advance: Advance) -> None:
+    """Write the values of some chunks along time, of `output_chunks` that there are, into a prepared store.
+
+    Touches nothing else, and always writes the same bytes: any division of the chunks may be computed at the
+    same time, repeatedly and in any order, each part by a process of its own.
+    """
+    periods = _periods_of(result, chunks)
+    writer = StoreWriter(store)
+    for variable in result.variables:
+        engine.aggregate(source.array(variable.name), writer.array(variable.name), plan, periods, advance)
+
+
+def finish(result: Dataset, store: Path) -> None:
+    """Complete the store once all chunks are computed."""
+    StoreWriter(store).finish(result)
+
+
+def _periods_of(result: Dataset, chunks: range) -> range:
+    """The periods that chunks along time hold."""
+    time = next(iter(result.shape))
+    length, limit = result.chunks[time], result.shape[time]
+    return range(min(chunks.start * length, limit), min(chunks.stop * length, limit))
 
 
 def cell_methods(attributes: Mapping[str, JsonValue], time: str, method: str, frequency: Frequency) -> str:
