@@ -26,19 +26,23 @@ class DataModel(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+class Coverage(DataModel):
+    """First and last time label, both included."""
+
+    start: Label
+    end: Label
+
+
 class Variable(DataModel):
     """A variable that depends on time."""
 
     name: str
     units: str | None = None
     dtype: str
-
-
-class Coverage(DataModel):
-    """First and last time label, both included."""
-
-    start: Label
-    end: Label
+    accumulated: bool = False
+    """Whether its values are running totals, so that neither their sum nor their mean means anything."""
+    coverage: Coverage | None = None
+    """The steps it has values for, where those are fewer than the data set's; a period beyond is not covered."""
 
 
 class Dataset(DataModel):

@@ -20,7 +20,7 @@ def test_what_dataset_json_says(runner: Runner, tmp_path: Path) -> None:
     assert pointer == {
         "id": "era5",
         "title": "Temperature",
-        "variables": [{"name": "t2m", "units": "K", "dtype": "float32"}],
+        "variables": [{"name": "t2m", "units": "K", "dtype": "float32", "accumulated": False, "coverage": None}],
         "frequency": "1h",
         "period_type": "hourly",
         "calendar": "standard",

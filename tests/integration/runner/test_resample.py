@@ -129,8 +129,8 @@ def test_whole_numbers_give_float64(runner: Runner, tmp_path: Path) -> None:
     assert result["counts"].to_numpy().ravel().tolist() == [11.5, 35.5]
     assert result["t2m"].dtype == np.float32
     assert runner.pointer("source_1d_mean")["variables"] == [
-        {"name": "counts", "units": "1", "dtype": "float64"},
-        {"name": "t2m", "units": "K", "dtype": "float32"},
+        {"name": "counts", "units": "1", "dtype": "float64", "accumulated": False, "coverage": None},
+        {"name": "t2m", "units": "K", "dtype": "float32", "accumulated": False, "coverage": None},
     ]
 
 

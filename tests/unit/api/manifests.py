@@ -12,7 +12,7 @@ type Manifest = dict[str, Any]
 DATASET: Manifest = {
     "id": "era5_1d_mean",
     "title": "Daily means",
-    "variables": [{"name": "t2m", "units": "K", "dtype": "float32"}],
+    "variables": [{"name": "t2m", "units": "K", "dtype": "float32", "accumulated": False}],
     "frequency": "1D",
     "period_type": "daily",
     "shape": {"time": 2, "lat": 2, "lon": 2},
