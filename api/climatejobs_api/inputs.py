@@ -50,7 +50,7 @@ def unwrap_inputs(process: Process, inputs: Mapping[str, JsonValue]) -> tuple[di
 
     An input that may be of several media types keeps its qualification, which says which one it is.
     """
-    described = cast(Mapping[str, Mapping[str, JsonValue]], process.describe()["inputs"])
+    described = cast(Mapping[str, Mapping[str, JsonValue]], process.describe_inputs())
     values, unwrapped, faults = dict(inputs), set[str](), list[Fault]()
     for name, value in inputs.items():
         schema = cast(Mapping[str, JsonValue], described.get(name, {}).get("schema", {}))

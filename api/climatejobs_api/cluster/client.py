@@ -1,90 +1,61 @@
-"""The API server of the cluster: the one module that imports the Kubernetes client.
+"""Calls to the cluster's API server.
 
 Bytes go in and out; what they mean is the business of the modules beside it. Every failure to reach the server, or
 its plea to come back later, is a `StoreAway`.
 """
 
 import logging
-import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Protocol, Self, cast
+from typing import Self
+from urllib.parse import urlencode
 
 import aiohttp
-from kubernetes.aio.client.api_client import ApiClient
-from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.config import config_exception, incluster_config, kube_config
+import msgspec
 from pydantic import JsonValue
 
 from climatejobs import names
+from climatejobs_api.cluster.connection import Connection
 from climatejobs_api.cluster.records import Failure, decode_failure
-from climatejobs_api.store import JobGone, NameTaken, NoStore, Refused, StoreAway
+from climatejobs_api.store import JobGone, NameTaken, Refused, StoreAway
 
-SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 MANAGER = "climatejobs-api"
 _CALL = aiohttp.ClientTimeout(total=20, sock_connect=5)
-# The client names no types: these say what is relied on.
-_LoadFile = Callable[..., Awaitable[object]]
-_LoadPod = Callable[..., None]
+_encode = msgspec.json.Encoder().encode
 _log = logging.getLogger(__name__)
+
+type Observe = Callable[[str, int, float], None]
+"""Told of every call: its verb, the status of the answer (0 where there was none), and the seconds it took."""
 
 
 class WatchExpired(Exception):
     """The point from which to watch, or to go on listing, is too far back: everything has to be listed again."""
 
 
-class _Answer(Protocol):
-    """What the generated client gives."""
-
-    response: aiohttp.ClientResponse
-
-
-class _Api(Protocol):
-    """The part of the generated client that is used here: it says nothing of its types itself."""
-
-    async def param_serialize(
-        self,
-        *,
-        method: str,
-        resource_path: str,
-        query_params: Sequence[tuple[str, str]],
-        header_params: Mapping[str, str],
-        body: Mapping[str, JsonValue] | None,
-        auth_settings: Sequence[str],
-    ) -> Sequence[object]: ...
-
-    async def call_api(self, *prepared: object, _request_timeout: aiohttp.ClientTimeout) -> _Answer: ...
-
-    async def close(self) -> None: ...
-
-
 class ClusterClient:
     """Calls about the ClimateJobs of one namespace."""
 
-    def __init__(self, api: _Api, namespace: str) -> None:
-        self._api = api
+    def __init__(
+        self, connection: Connection, namespace: str, observe: Observe = lambda _verb, _status, _seconds: None
+    ) -> None:
+        self._connection = connection
         self._path = f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.PLURAL}"
+        self._observe = observe
 
     @classmethod
     async def connect(cls, namespace: str, kubeconfig: str | None = None) -> Self:
         """Find the cluster: the given kubeconfig, else $KUBECONFIG, else the service account of the pod."""
-        configuration = Configuration()
-        try:
-            await _configure(configuration, kubeconfig or os.environ.get("KUBECONFIG"))
-        except config_exception.ConfigException as error:
-            raise NoStore(f"no cluster is configured ({error}); set KUBECONFIG or run in a pod") from error
-        # Retrying is decided here, where it is known what is being asked.
-        configuration.retries = None
-        return cls(cast(_Api, ApiClient(configuration)), namespace)
+        return cls(await Connection.open(kubeconfig), namespace)
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._api.close()
+        await self._connection.close()
 
     async def list_page(self, limit: int, following: str) -> bytes:
         """A part of the list; raises `WatchExpired` where it can no longer be continued."""
         query = {"limit": str(limit), **({"continue": following} if following else {})}
-        async with self._call("GET", self._path, query=query) as response:
+        async with self._call("GET", self._path, verb="list", query=query) as response:
             content = await response.read()
             if response.status == 410:
                 raise WatchExpired
@@ -100,7 +71,7 @@ class ClusterClient:
             "timeoutSeconds": str(seconds),
         }
         limits = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=silence)
-        async with self._call("GET", self._path, query=query, limits=limits) as response:
+        async with self._call("GET", self._path, verb="watch", query=query, limits=limits) as response:
             if response.status == 410:
                 raise WatchExpired
             if response.status != 200:
@@ -152,35 +123,31 @@ class ClusterClient:
         method: str,
         path: str,
         *,
+        verb: str | None = None,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, JsonValue] | None = None,
         limits: aiohttp.ClientTimeout = _CALL,
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        begun, status = time.perf_counter(), 0
         try:
-            prepared = await self._api.param_serialize(
-                method=method,
-                resource_path=path,
-                query_params=list((query or {}).items()),
-                header_params={"Accept": "application/json", "Content-Type": kind},
-                body=dict(body) if body is not None else None,
-                auth_settings=["BearerToken"],
-            )
-            answer = await self._api.call_api(*prepared, _request_timeout=limits)
-            async with answer.response as response:
+            try:
+                response = await self._connection.send(
+                    method,
+                    f"{path}?{urlencode(query)}" if query else path,
+                    # Packing pages takes the API server longer than sending them as they are within a cluster.
+                    headers={"Accept": "application/json", "Content-Type": kind, "Accept-Encoding": "identity"},
+                    body=_encode(body) if body is not None else None,
+                    limits=limits,
+                )
+                status = response.status
+            finally:
+                self._observe(verb or method.lower(), status, time.perf_counter() - begun)
+            async with response:
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             _log.warning("the API server does not answer: %r", error)
             raise StoreAway("the cluster's API server does not answer") from error
-
-
-async def _configure(configuration: Configuration, kubeconfig: str | None) -> None:
-    if kubeconfig or not os.path.exists(SERVICE_ACCOUNT):  # noqa: ASYNC240  # once, before anything is served
-        load_file = cast(_LoadFile, kube_config.load_kube_config)  # pyright: ignore[reportUnknownMemberType]
-        await load_file(config_file=kubeconfig, client_configuration=configuration)
-    else:
-        load_pod = cast(_LoadPod, incluster_config.load_incluster_config)  # pyright: ignore[reportUnknownMemberType]
-        load_pod(client_configuration=configuration)
 
 
 def _raise_for(response: aiohttp.ClientResponse, content: bytes) -> None:

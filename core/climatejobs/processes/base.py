@@ -6,6 +6,7 @@ Everything that can be checked without data is checked by the models, for every 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal, cast
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
@@ -82,11 +83,16 @@ class Process:
 
     def describe(self) -> Schema:
         """The process description of OGC API - Processes 1.0, without links."""
-        return {**self.summary(), "inputs": _entries(self.inputs), "outputs": _entries(self.outputs)}
+        return {**self.summary(), "inputs": dict(self.describe_inputs()), "outputs": dict(_entries(self.outputs))}
+
+    def describe_inputs(self) -> Mapping[str, JsonValue]:
+        """The descriptions of the inputs by name, in declared order; the same object for every caller."""
+        return _entries(self.inputs)
 
 
-def _entries(model: type[BaseModel]) -> Schema:
-    """One description per member, in declared order."""
+@cache
+def _entries(model: type[BaseModel]) -> Mapping[str, JsonValue]:
+    """One description per member, in declared order. Kept: a schema takes longer to make than a request to answer."""
     schema = plain_schema(model)
     required = cast(list[str], schema.get("required", []))
     properties = cast(Mapping[str, Schema], schema.get("properties", {}))

@@ -27,8 +27,8 @@ def importers(prefix: str) -> set[str]:
 
 
 def test_one_module_talks_to_the_cluster() -> None:
-    assert importers("kubernetes") == {"cluster/client.py"}
-    assert importers("aiohttp") == {"cluster/client.py", "fetching.py"}
+    assert importers("kubernetes") == {"cluster/connection.py"}
+    assert importers("aiohttp") == {"cluster/client.py", "cluster/connection.py", "fetching.py"}
 
 
 def test_only_the_program_knows_which_store_there_is() -> None:
