@@ -62,6 +62,13 @@ class ClusterObjects:
             )
         )
 
+    def bind(self, pod: str, namespace: str, node: str) -> None:
+        """Give a pod to a node, as the scheduler does."""
+        target = {"apiVersion": "v1", "kind": "Node", "name": node}
+        body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod}, "target": target}
+        binding = self._resource("v1", "Pod").subresources["binding"]
+        self._answer(lambda: binding.create(name=pod, namespace=namespace, body=body))
+
     def find(self, kind: str, name: str, namespace: str | None = None, *, version: str = "v1") -> Manifest | None:
         try:
             return self._resource(version, kind).get(name=name, namespace=namespace).to_dict()

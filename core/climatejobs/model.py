@@ -208,6 +208,12 @@ class ClimateJobStatus(KubernetesModel):
     progress: Progress | None = Field(default=None, description="How far the computation has come.")
     started_at: Time | None = Field(default=None, description="When the first attempt began to compute.")
     finished_at: Time | None = Field(default=None, description="When the job came to its end.")
+    held_seconds: int | None = Field(
+        default=None,
+        ge=0,
+        description="Seconds that the job was suspended, or waited for a slot after that, once it had begun; "
+        "they do not count against timeoutSeconds. Set once the job has been suspended.",
+    )
     job_name: str | None = Field(default=None, max_length=63, description="The batch/v1 Job that runs this.")
     results: dict[str, JsonValue] | None = Field(
         default=None, description="The outputs, by name, as the runner gave them."

@@ -23,6 +23,23 @@ class DeleteJob:
 
 
 @dataclass(frozen=True)
+class SuspendJob:
+    """Stop the pods of a Job that is still at `version`, and keep `deadline_seconds` for when it is resumed."""
+
+    name: str
+    version: str
+    deadline_seconds: int | None
+
+
+@dataclass(frozen=True)
+class ResumeJob:
+    """Let a Job that is still at `version` have pods again."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
 class DeletePod:
     """Delete this very pod (by uid); a grace of 0 gives up on a kubelet that does not answer."""
 
@@ -38,4 +55,4 @@ class ConfirmGone:
     uid: str
 
 
-type Action = CreateJob | DeleteJob | DeletePod | ConfirmGone
+type Action = CreateJob | DeleteJob | SuspendJob | ResumeJob | DeletePod | ConfirmGone

@@ -37,6 +37,16 @@ def costs_attempt(pod: Pod) -> bool:
     return pod.failed and (is_permanent(pod) or not pod.disrupted)
 
 
+def find_witnesses(pods: Sequence[Pod], *, was_suspended: bool) -> Sequence[Pod]:
+    """The pods that tell of attempts.
+
+    The Job controller lets go of a pod before it stops it for a suspension, so how such a pod ends is no failure.
+    Where there was a suspension, a pod that has ended and is not tracked therefore tells nothing: what it counts
+    for, if for anything, is in the Job's own figures.
+    """
+    return [pod for pod in pods if pod.tracked or not pod.ended] if was_suspended else pods
+
+
 def count_failures(job: Job, pods: Sequence[Pod]) -> int:
     """Failed attempts of this Job.
 
@@ -62,6 +72,7 @@ def spent_attempts(status: ClimateJobStatus, pods: Sequence[Pod]) -> int:
     due = max(0, begun - 1)
     if status.job_name is None:
         return due
+    pods = find_witnesses(pods, was_suspended=status.held_seconds is not None)
     had_run = status.phase is Phase.RUNNING or any(pod.started_at is not None and not pod.failed for pod in pods)
     return max(begun if had_run else due, sum(costs_attempt(pod) for pod in pods))
 

@@ -15,6 +15,7 @@ class OwnerReference(KubernetesModel):
 class ChildMeta(ObjectMeta):
     """Metadata of an object that something owns."""
 
+    finalizers: tuple[str, ...] = ()
     owner_references: tuple[OwnerReference, ...] = ()
     deletion_grace_period_seconds: int | None = None
 

@@ -126,6 +126,18 @@ class Cluster:
             content_type="application/json-patch+json",
         )
 
+    async def change_spec(
+        self, resource: Resource, name: str, version: str, members: Mapping[str, JsonValue]
+    ) -> Manifest:
+        """Set members of the spec of an object that is still at `version`; raises `Conflict` where it is not."""
+        patch: list[JsonValue] = [
+            {"op": "add", "path": "/metadata/resourceVersion", "value": version},
+            *({"op": "add", "path": f"/spec/{member}", "value": value} for member, value in members.items()),
+        ]
+        return await self._call(
+            "PATCH", resource.path(self._namespace, name), body=patch, content_type="application/json-patch+json"
+        )
+
     async def delete(self, resource: Resource, name: str, uid: str, *, grace_seconds: int | None = None) -> None:
         """Delete the object of that very uid, its dependents in the background; one that is gone is no error."""
         body: dict[str, JsonValue] = {

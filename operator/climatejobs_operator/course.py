@@ -15,6 +15,7 @@ from climatejobs_operator.jobs import Job, JobCondition
 from climatejobs_operator.observation import Decision, Observation
 from climatejobs_operator.pods import Pod, describe_waiting, is_pull_failure
 from climatejobs_operator.settings import Settings
+from climatejobs_operator.suspension import plan_resumption, plan_suspension
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class _Course:
 
 def plan_course(seen: Observation, job: Job, now: datetime, settings: Settings) -> Decision:
     """Where a ClimateJob with a Job of its own stands, when no pod has succeeded with a result."""
-    pods = [pod for pod in seen.pods if pod.metadata.controller_uid == job.metadata.uid]
+    own = [pod for pod in seen.pods if pod.metadata.controller_uid == job.metadata.uid]
+    pods = attempts.find_witnesses(own, was_suspended=job.was_suspended)
     course = _reckon(seen, job, pods, settings)
     ending = _find_ending(seen, job, pods, course, now)
     if ending is not None:
@@ -58,6 +60,10 @@ def plan_course(seen: Observation, job: Job, now: datetime, settings: Settings) 
             "log_tail": (failure.read_log_tail(course.latest) if course.latest else None) or status.log_tail,
         }
     )
+    if seen.climatejob.spec.suspend:
+        return plan_suspension(seen, job, current, now)
+    if job.spec.suspend:
+        return plan_resumption(seen, job, current, now)
     active = _find_active(pods)
     if active is not None and active.running_since is not None:
         message = f"Running, attempt {attempt} of {course.limit}." if attempt > 1 else "Running."
@@ -89,6 +95,8 @@ def _reckon(seen: Observation, job: Job, pods: Sequence[Pod], settings: Settings
     limit = seen.climatejob.spec.max_attempts
     before = attempts.attempts_before(limit, job)
     failures = attempts.count_failures(job, pods)
+    if job.was_suspended:  # not all pods tell then, and the Job's figures may lag behind what was known already
+        failures = max(failures, (seen.climatejob.status.attempts or 1) - 1 - before)
     latest = attempts.latest_failure(pods)
     error = seen.climatejob.status.error
     known = error.attempt or 0 if error is not None else 0

@@ -5,7 +5,7 @@ from datetime import datetime
 from climatejobs.model import ErrorDetail, Phase, Progress
 from climatejobs.names import Reason
 from climatejobs_operator.actions import Action, DeleteJob
-from climatejobs_operator.attempts import attempts_before, count_failures
+from climatejobs_operator.attempts import attempts_before, count_failures, find_witnesses
 from climatejobs_operator.error_details import shorten
 from climatejobs_operator.observation import Decision, Observation
 from climatejobs_operator.pods import Pod
@@ -77,15 +77,15 @@ def fail(
 def plan_after_end(seen: Observation) -> tuple[Action, ...]:
     """Delete a Job that goes on although its ClimateJob has ended.
 
-    So it is when the pod of a success is taken away before the Job controller has counted it, and when a
-    failure was plain from a pod that the controller judges otherwise.
+    So it is when the pod of a success is taken away before the Job controller has counted it, when a failure was
+    plain from a pod that the controller judges otherwise, and when the pod of a suspended Job succeeds all the same.
     """
     job = seen.own_job
     if job is None or job.ended or job.metadata.deletion_timestamp is not None:
         return ()
     lives_on = any(pod.metadata.deletion_timestamp is None for pod in seen.live_pods)
     undone = seen.climatejob.phase is Phase.SUCCEEDED and any(pod.status.phase == "Failed" for pod in seen.pods)
-    return (DeleteJob(job.metadata.name, job.metadata.uid),) if lives_on or undone else ()
+    return (DeleteJob(job.metadata.name, job.metadata.uid),) if lives_on or undone or job.spec.suspend else ()
 
 
 def _attempt_of(seen: Observation, pod: Pod) -> int:
@@ -94,4 +94,5 @@ def _attempt_of(seen: Observation, pod: Pod) -> int:
     if job is None or pod.metadata.controller_uid != job.metadata.uid:
         return 1
     siblings = [other for other in seen.pods if other.metadata.controller_uid == job.metadata.uid]
-    return attempts_before(seen.climatejob.spec.max_attempts, job) + count_failures(job, siblings) + 1
+    witnesses = find_witnesses(siblings, was_suspended=job.was_suspended)
+    return attempts_before(seen.climatejob.spec.max_attempts, job) + count_failures(job, witnesses) + 1

@@ -52,12 +52,16 @@ def describe_transition(old: ClimateJobStatus, new: ClimateJobStatus, decision: 
     elif decision.reason is Reason.STARTED:
         if old.phase is not Phase.RUNNING:
             events.append(Event(Reason.STARTED, f"Attempt {new.attempts} runs"))
+    elif decision.reason is Reason.RESUMED:
+        events.append(Event(Reason.RESUMED, f"Resumed Job {new.job_name}"))
     elif new.phase is not old.phase or (new.message != old.message and decision.reason in _HELD):
         events.append(Event(decision.reason, new.message or decision.reason))
     return tuple(events)
 
 
-_HELD = frozenset({Reason.CANCELLING, Reason.NAME_TAKEN, Reason.REFUSED, Reason.JOB_LOST, Reason.RESULT_LOST})
+_HELD = frozenset(
+    {Reason.SUSPENDING, Reason.CANCELLING, Reason.NAME_TAKEN, Reason.REFUSED, Reason.JOB_LOST, Reason.RESULT_LOST}
+)
 
 
 def build_event(event: Event, subject: ObjectMeta, now: datetime, instance: str) -> dict[str, JsonValue]:

@@ -51,7 +51,7 @@ class Intake:
         else:
             self._cache.climatejobs.put(entry)
 
-    def take_created(self, job: Job) -> None:
-        """The answer to the creation of a Job."""
+    def take_written_job(self, job: Job) -> None:
+        """The answer to the creation or change of a Job."""
         self._pulse.expect(JOBS.plural, job.metadata.name, version_of(job))
         self._cache.jobs.put(job)

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from climatejobs.model import KubernetesModel
+from climatejobs.model import KubernetesModel, Time
 from climatejobs_operator.children import ChildMeta
 
 
@@ -26,12 +26,15 @@ class JobSpec(KubernetesModel):
     """What the Job controller was asked for."""
 
     backoff_limit: int = 6
+    active_deadline_seconds: int | None = None
+    suspend: bool = False
 
 
 class JobStatus(KubernetesModel):
     """What the Job controller says."""
 
     failed: int = 0
+    start_time: Time | None = None
     uncounted_terminated_pods: UncountedPods = UncountedPods()
     conditions: tuple[JobCondition, ...] = ()
 
@@ -61,6 +64,16 @@ class Job(KubernetesModel):
     def ended(self) -> bool:
         """Whether no further pod will be started."""
         return self.complete or self.failure is not None
+
+    @property
+    def held(self) -> bool:
+        """Whether it is suspended and the Job controller has acted on that: its pods were told to stop."""
+        return self.spec.suspend and self.condition("Suspended") is not None
+
+    @property
+    def was_suspended(self) -> bool:
+        """Whether it is or ever was suspended."""
+        return self.spec.suspend or any(condition.type == "Suspended" for condition in self.status.conditions)
 
     @property
     def counted_failures(self) -> int:

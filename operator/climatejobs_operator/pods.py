@@ -8,6 +8,8 @@ from climatejobs import names
 from climatejobs.model import KubernetesModel, Time
 from climatejobs_operator.children import ChildMeta
 
+TRACKING = "batch.kubernetes.io/job-tracking"
+"""The finalizer that a pod carries until the Job controller has counted it, or wants nothing more of it."""
 PULL_FAILURES = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 
 
@@ -111,6 +113,11 @@ class Pod(KubernetesModel):
         """Whether this pod ended without success."""
         terminated = self.runner.terminated
         return self.status.phase == "Failed" or (terminated is not None and terminated.exit_code != 0)
+
+    @property
+    def tracked(self) -> bool:
+        """Whether the Job controller has still to take in how this pod ended."""
+        return TRACKING in self.metadata.finalizers
 
     @property
     def disrupted(self) -> bool:

@@ -55,7 +55,8 @@ def admit(waiting: Iterable[Ticket], held: Counter[str], limits: Limits) -> list
 
 def holds_slot(seen: Observation) -> bool:
     """Whether something of the job runs or may start at any moment."""
-    return bool(seen.live_pods) or seen.own_job is not None
+    job = seen.own_job
+    return bool(seen.live_pods) or (job is not None and not job.held)
 
 
 def asks_for_slot(seen: Observation) -> bool:
@@ -63,7 +64,8 @@ def asks_for_slot(seen: Observation) -> bool:
     climatejob = seen.climatejob
     return not (
         holds_slot(seen)
-        or seen.job is not None
+        or (seen.job is not None and (seen.own_job is None or seen.job.ended))
+        or climatejob.spec.suspend
         or seen.unreadable is not None
         or climatejob.spec.cancel
         or climatejob.phase.terminal

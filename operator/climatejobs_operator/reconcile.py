@@ -5,14 +5,16 @@ Level-based: what is done follows from what is there, so it may be done at any t
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+
+from pydantic import JsonValue
 
 from climatejobs import names
 from climatejobs.model import ClimateJob
 from climatejobs.names import Reason
-from climatejobs_operator.actions import Action, ConfirmGone, CreateJob, DeleteJob, DeletePod
+from climatejobs_operator.actions import Action, ConfirmGone, CreateJob, DeleteJob, DeletePod, ResumeJob, SuspendJob
 from climatejobs_operator.cache import Cache, Entry, read_entry
 from climatejobs_operator.cluster import (
     CLIMATEJOBS,
@@ -153,6 +155,13 @@ class Reconciler:
             case DeleteJob(name, uid):
                 await self._cluster.delete(JOBS, name, uid)
                 logger.info("Deleted Job", extra=fields(job=climatejob.metadata.name))
+            case SuspendJob(name, version, deadline_seconds):
+                deadline = {} if deadline_seconds is None else {"activeDeadlineSeconds": deadline_seconds}
+                await self._change_job(name, version, {"suspend": True, **deadline})
+                logger.info("Suspended Job", extra=fields(job=name, secondsLeft=deadline_seconds))
+            case ResumeJob(name, version):
+                await self._change_job(name, version, {"suspend": False})
+                logger.info("Resumed Job", extra=fields(job=name))
             case DeletePod(name, uid, grace_seconds):
                 await self._cluster.delete(PODS, name, uid, grace_seconds=grace_seconds)
                 logger.info("Deleted pod", extra=fields(job=climatejob.metadata.name, pod=name, grace=grace_seconds))
@@ -171,8 +180,19 @@ class Reconciler:
             message = f"The cluster refuses to make the Job: {error}"
             raise Hindered(Obstacle(Reason.REFUSED, message), error.retry_after) from error
         else:
-            self._intake.take_created(Job.model_validate(made))
+            self._intake.take_written_job(Job.model_validate(made))
             logger.info("Made Job", extra=fields(job=name, attemptsBefore=action.attempts_before))
+
+    async def _change_job(self, name: str, version: str, members: Mapping[str, JsonValue]) -> None:
+        try:
+            changed = await self._cluster.change_spec(JOBS, name, version, members)
+        except NotFound:
+            self._cache.jobs.discard(self._cache.jobs.of_job(name))
+            raise Outdated from None
+        except Conflict:
+            self._cache.jobs.put(Job.model_validate(await self._cluster.get(JOBS, name)))
+            raise Outdated from None
+        self._intake.take_written_job(Job.model_validate(changed))
 
     async def _adopt_job(self, climatejob: ClimateJob) -> None:
         """There is a Job of that name: ours, made before a restart or unheard of yet, or somebody else's."""

@@ -1,6 +1,6 @@
 """Making the Job, for the first time or again after somebody has deleted it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from climatejobs.model import ClimateJobStatus, Phase
 from climatejobs.names import Reason
@@ -10,11 +10,9 @@ from climatejobs_operator.cancellation import delete_pods
 from climatejobs_operator.endings import fail
 from climatejobs_operator.error_details import shorten
 from climatejobs_operator.failure import describe_deadline, describe_job_lost
-from climatejobs_operator.observation import Decision, Observation, Place
-
-ANNOUNCEMENT_PAUSE = timedelta(seconds=60)
-"""Between two words to a waiting job on its place in line: a line of thousands must not become thousands of writes."""
-_IN_LINE = "Waiting in line, place "
+from climatejobs_operator.line import plan_waiting
+from climatejobs_operator.observation import Decision, Observation
+from climatejobs_operator.suspension import describe_held, reckon_held_seconds
 
 
 def plan_start(seen: Observation, now: datetime) -> Decision:
@@ -31,19 +29,21 @@ def plan_start(seen: Observation, now: datetime) -> Decision:
         return fail(seen, error, now)
 
     started_at = first_start(status, seen.pods)
+    goes_on = started_at is not None and not spec.suspend
     waiting = status.model_copy(
         update={
             "phase": Phase.RETRYING if started_at is not None or before else Phase.PENDING,
             "attempts": before + 1 if again else None,
             "retry_at": None,
             "started_at": started_at,
+            "held_seconds": reckon_held_seconds(status, now) if goes_on else status.held_seconds,
             "job_name": None,
             "message": "Waiting for a pod.",
         }
     )
-    held = _find_hindrance(seen, waiting, now)
-    if held is not None:
-        return held
+    hindered = _find_hindrance(seen, waiting, now)
+    if hindered is not None:
+        return hindered
     create = CreateJob(attempts_before=before, deadline_seconds=left)
     actions: tuple[Action, ...] = (ConfirmGone(climatejob.metadata.uid), create) if again else (create,)
     made = waiting.model_copy(update={"attempts": before + 1, "job_name": climatejob.metadata.name})
@@ -52,6 +52,8 @@ def plan_start(seen: Observation, now: datetime) -> Decision:
 
 def _find_hindrance(seen: Observation, waiting: ClimateJobStatus, now: datetime) -> Decision | None:
     """Why the Job is not made now, if something is in its way."""
+    if seen.climatejob.spec.suspend and not seen.live_pods:
+        return Decision(describe_held(waiting), Reason.SUSPENDED)
     if seen.job is not None:
         message = f"Waiting: the name {seen.climatejob.metadata.name} is taken by a Job of another owner."
         return Decision(waiting.model_copy(update={"message": message}), Reason.NAME_TAKEN)
@@ -65,20 +67,10 @@ def _find_hindrance(seen: Observation, waiting: ClimateJobStatus, now: datetime)
     return None if seen.place is None else plan_waiting(waiting, seen.climatejob.status, seen.place, now)
 
 
-def plan_waiting(waiting: ClimateJobStatus, said: ClimateJobStatus, place: Place, now: datetime) -> Decision:
-    """A job without a slot; `said` is its status so far."""
-    due = None if place.announced_at is None else place.announced_at + ANNOUNCEMENT_PAUSE
-    told = said.phase is waiting.phase and said.message is not None and said.message.startswith(_IN_LINE)
-    if told and (not place.told_again or (due is not None and now < due)):
-        kept = waiting.model_copy(update={"message": said.message})
-        return Decision(kept, Reason.QUEUED, wake_at=due if place.told_again else None)
-    message = f"{_IN_LINE}{place.number}."
-    wake_at = now + ANNOUNCEMENT_PAUSE if place.told_again else None
-    return Decision(waiting.model_copy(update={"message": message}), Reason.QUEUED, wake_at=wake_at)
-
-
 def _seconds_left(seen: Observation, now: datetime) -> int:
-    """Of the time for all attempts together; it runs from the start of the first."""
-    timeout = seen.climatejob.spec.timeout_seconds
-    started = seen.climatejob.status.started_at
-    return timeout if started is None else timeout - int((now - started).total_seconds())
+    """Of the time for all attempts together; it runs from the start of the first, and not while the job is held."""
+    status = seen.climatejob.status
+    timeout, started = seen.climatejob.spec.timeout_seconds, status.started_at
+    if started is None:
+        return timeout
+    return timeout - int((now - started).total_seconds()) + (reckon_held_seconds(status, now) or 0)

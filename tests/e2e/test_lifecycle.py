@@ -112,6 +112,22 @@ def test_a_failed_attempt_is_retried(objects: ClusterObjects, climate_jobs: Clim
     assert (status["phase"], status["attempts"]) == ("Succeeded", 2)
 
 
+def test_a_suspended_job_stops_and_goes_on_at_the_same_attempt(
+    objects: ClusterObjects, climate_jobs: ClimateJobs
+) -> None:
+    climate_jobs.create("held", inputs={"message": "patience", "pause": 6})
+    climate_jobs.wait_for("held", "Running")
+    (first,) = pods_of(objects, "held")
+    climate_jobs.patch_spec("held", suspend=True)
+    climate_jobs.wait_for("held", "Suspended", seconds=20)
+    pods = objects.list("Pod", NAMESPACE, label_selector="climatejobs.io/job=held")
+    assert all("running" not in state for pod in pods for state in container_states(pod)), "something still runs"
+    climate_jobs.patch_spec("held", suspend=False)
+    status = climate_jobs.wait_for("held", "Succeeded", "Failed", seconds=60)["status"]
+    assert (status["phase"], status["attempts"]) == ("Succeeded", 1)
+    assert first not in pods_of(objects, "held")
+
+
 def test_the_chart_s_own_test_passes(installation: Installation) -> None:
     said = installation.cluster.helm("test", "climatejobs", "--namespace", NAMESPACE, "--timeout", "2m")
     assert "Succeeded" in said

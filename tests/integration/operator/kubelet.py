@@ -34,6 +34,20 @@ class Kubelet:
             seconds,
         )
 
+    def accept(self, pod: Manifest) -> None:
+        """The pod is on this node: deleted, it stays until the node says that it has stopped."""
+        self._objects.bind(pod["metadata"]["name"], self._namespace, "node")
+
+    def stop(self, pod: Manifest) -> None:
+        """Once the pod is deleted: its container ends as on SIGTERM, and the node lets go of it."""
+        name = pod["metadata"]["name"]
+        wait_until(
+            lambda: (self._objects.find("Pod", name, self._namespace) or {})["metadata"].get("deletionTimestamp"),
+            f"{name} to be told to stop",
+        )
+        self.finish(pod, 143)
+        self._objects.delete("Pod", name, self._namespace, grace_seconds=0)
+
     def wait(self, pod: Manifest, reason: str, message: str) -> None:
         """The container cannot start yet."""
         self._write(pod, "Pending", {"waiting": {"reason": reason, "message": message}})

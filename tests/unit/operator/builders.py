@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from climatejobs import names
-from climatejobs.model import ClimateJob
-from climatejobs.results import ResultDocument
+from climatejobs.errors import NoData
+from climatejobs.model import ClimateJob, Phase
+from climatejobs.results import ResultDocument, describe_error
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Observation, Obstacle, Place
 from climatejobs_operator.plan import Plan, make_plan
-from climatejobs_operator.pods import Pod
+from climatejobs_operator.pods import TRACKING, Pod
 from climatejobs_operator.settings import Settings
 
 type Manifest = dict[str, Any]
@@ -22,6 +23,12 @@ SETTINGS = Settings(namespace="climate", runner_image="registry.example/runner:1
 def at(seconds: float) -> str:
     """A moment that many seconds after NOW (before it, if negative), as Kubernetes writes it."""
     return (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+RUNNING: Manifest = {"phase": "Running", "attempts": 1, "jobName": "job", "startedAt": at(-30)}
+PENDING: Manifest = {"phase": "Pending", "attempts": 1, "jobName": "job"}
+RETRYING: Manifest = {"phase": "Retrying", "attempts": 2, "jobName": "job", "startedAt": at(-100)}
+PERMANENT = ResultDocument(error=describe_error(NoData("the year 3000 has no data"))).to_json()
 
 
 def success_text(outputs: Manifest | None = None) -> str:
@@ -62,9 +69,15 @@ def job_manifest(
     condition: tuple[str, str, str] | None = None,
     version: int = 1,
     deleting: bool = False,
+    deadline: int = 21600,
+    started: float = -50,
+    suspend: bool = False,
+    suspended: bool | None = None,
 ) -> Manifest:
-    """A Job; `condition` is type, reason and message of one that is True."""
+    """A Job; `condition` is type, reason and message of one that is True, `suspended` the condition of that name."""
     conditions = [dict(zip(("type", "reason", "message"), condition, strict=True), status="True")] if condition else []
+    if suspended is not None:
+        conditions.append({"type": "Suspended", "status": str(suspended)})
     metadata: Manifest = {
         "name": name,
         "namespace": "climate",
@@ -77,9 +90,10 @@ def job_manifest(
         metadata["deletionTimestamp"] = at(0)
     return {
         "metadata": metadata,
-        "spec": {"backoffLimit": backoff_limit},
+        "spec": {"backoffLimit": backoff_limit, "activeDeadlineSeconds": deadline, "suspend": suspend},
         "status": {
             "failed": failed,
+            "startTime": at(started),
             "conditions": conditions,
             "uncountedTerminatedPods": {"failed": list(uncounted)} if uncounted else {},
         },
@@ -102,6 +116,7 @@ def pod_manifest(
     created: float = -40,
     deleting: float | None = None,
     grace: int = 30,
+    tracked: bool = True,
     version: int = 1,
     **status: Any,
 ) -> Manifest:
@@ -114,6 +129,8 @@ def pod_manifest(
         "labels": {names.LABEL_JOB_NAME: job, names.LABEL_JOB_UID: job_uid},
         "ownerReferences": [{"kind": "Job", "name": job, "uid": controller, "controller": True}],
     }
+    if tracked:
+        metadata["finalizers"] = [TRACKING]
     if deleting is not None:
         metadata |= {"deletionTimestamp": at(deleting), "deletionGracePeriodSeconds": grace}
     containers = [] if state is None else [{"name": names.RUNNER_CONTAINER, "image": "runner:1", "state": state}]
@@ -172,3 +189,11 @@ def plan_for(
 ) -> Plan:
     seen = Observation(climatejob, job, pods, obstacle, place, unreadable)
     return make_plan(seen, now, SETTINGS)
+
+
+def figures(plan: Plan) -> tuple[Phase | None, int | None]:
+    return plan.status.phase, plan.status.attempts
+
+
+def true_conditions(plan: Plan) -> set[str]:
+    return {condition.type for condition in plan.status.conditions if condition.status == "True"}

@@ -5,14 +5,17 @@ delays or loses. A write can be made to fail as if the operator had died right b
 """
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from copy import deepcopy
 from typing import Any, cast
+
+from pydantic import JsonValue
 
 from climatejobs import names
 from climatejobs.model import Phase
 from climatejobs_operator import cluster as real
 from climatejobs_operator.cluster import CLIMATEJOBS, EVENTS, JOBS, PODS, Conflict, NotFound, Page, Resource
+from climatejobs_operator.pods import TRACKING
 from tests.unit.operator import builders
 from tests.unit.operator.builders import Manifest
 
@@ -93,6 +96,18 @@ class ModelCluster(real.Cluster):
         self._write_ends(survives)
         return deepcopy(current)
 
+    async def change_spec(
+        self, resource: Resource, name: str, version: str, members: Mapping[str, JsonValue]
+    ) -> Manifest:
+        survives = self._write_begins()
+        current = await self.get(resource, name)
+        if current["metadata"]["resourceVersion"] != version:
+            raise Conflict("changed meanwhile", status=409)
+        current["spec"] |= members
+        self._store(resource, current)
+        self._write_ends(survives)
+        return deepcopy(current)
+
     async def delete(self, resource: Resource, name: str, uid: str, *, grace_seconds: int | None = None) -> None:
         survives = self._write_begins()
         item = self.stored[resource.plural].get(name)
@@ -146,10 +161,11 @@ class ModelCluster(real.Cluster):
 
     def cancel(self) -> None:
         """Somebody does not want the job any more."""
-        changed = deepcopy(self.climatejob)
-        changed["spec"]["cancel"] = True
-        changed["metadata"]["generation"] = 2
-        self._store(CLIMATEJOBS, changed)
+        self._change_climatejob(cancel=True)
+
+    def suspend(self, *, suspend: bool = True) -> None:
+        """Somebody holds the job, or lets it go on."""
+        self._change_climatejob(suspend=suspend)
 
     def delete_job(self) -> None:
         """Somebody deletes the Job behind everyone's back."""
@@ -215,14 +231,36 @@ class ModelCluster(real.Cluster):
             self._count(job, pod)
         if job["status"].get("failed", 0) > job["spec"]["backoffLimit"]:
             _judge(job, "FailureTarget", "BackoffLimitExceeded")
+        if not _judged(job):
+            self._obey_suspension(job, [pod for pod in mine if pod in self.live_pods()])
         if job["status"] != before:
             self._store(JOBS, job)
-        if not job["status"].get("conditions") and not any(pod in self.live_pods() for pod in self.pods()):
+        if not _judged(job) and not job["spec"].get("suspend") and not self.live_pods():
             self._make_pod(uid)
+
+    def _obey_suspension(self, job: Manifest, active: list[Manifest]) -> None:
+        """Let go of the pods first, then delete them: so they are not counted."""
+        suspend: bool = job["spec"].get("suspend", False)
+        conditions: list[Manifest] = job["status"].setdefault("conditions", [])
+        known = [condition for condition in conditions if condition["type"] == "Suspended"]
+        if suspend:
+            for pod in active:
+                if "deletionTimestamp" not in pod["metadata"]:
+                    released = deepcopy(pod)
+                    released["metadata"] |= {"counted": True, "finalizers": []}
+                    self._store(PODS, released)
+                    self._mark_deleted(released)
+        elif not known:
+            job["status"].setdefault("startTime", self._time())
+            return
+        value = "True" if suspend else "False"
+        if not known or known[0]["status"] != value:
+            conditions[:] = [{"type": "Suspended", "status": value}]
+            job["status"] |= {} if suspend else {"startTime": self._time()}
 
     def _count(self, job: Manifest, pod: Manifest) -> None:
         counted = deepcopy(pod)
-        counted["metadata"]["counted"] = True
+        counted["metadata"] |= {"counted": True, "finalizers": []}
         self._store(PODS, counted)
         uid: str = job["metadata"]["uid"]
         if pod["status"]["phase"] == "Succeeded":
@@ -236,7 +274,7 @@ class ModelCluster(real.Cluster):
     def _make_pod(self, job_uid: str) -> None:
         self.made += 1
         pod = builders.pod_manifest(f"pod-{self.made}", controller=job_uid, job_uid=UID)
-        pod["metadata"]["creationTimestamp"] = self._time()
+        pod["metadata"] |= {"creationTimestamp": self._time(), "finalizers": [TRACKING]}
         self._store(PODS, pod)
 
     def _write_pod(self, pod: Manifest, phase: str, state: Manifest, conditions: list[Manifest] | None = None) -> None:
@@ -249,6 +287,12 @@ class ModelCluster(real.Cluster):
         }
         self._store(PODS, changed)
 
+    def _change_climatejob(self, **members: Any) -> None:
+        changed = deepcopy(self.climatejob)
+        changed["spec"] |= members
+        changed["metadata"]["generation"] += 1
+        self._store(CLIMATEJOBS, changed)
+
     def _mark_deleted(self, pod: Manifest) -> None:
         if "deletionTimestamp" not in pod["metadata"]:
             changed = deepcopy(pod)
@@ -259,6 +303,8 @@ class ModelCluster(real.Cluster):
         phase = status["phase"]
         if _ended(current) and phase != current["status"]["phase"]:
             self.faults.append(f"{current['status']['phase']} was left for {phase}")
+        if phase == "Suspended" and self.live_pods():
+            self.faults.append("Suspended was said while a pod lived")
         if phase == "Cancelled" and self.live_pods():
             self.faults.append("Cancelled was said while a pod lived")
         error = cast(Manifest, status.get("error") or {})
@@ -323,4 +369,10 @@ def _controller(pod: Manifest) -> str:
 
 
 def _judge(job: Manifest, type_: str, reason: str) -> None:
-    job["status"].setdefault("conditions", [{"type": type_, "status": "True", "reason": reason, "message": ""}])
+    if not _judged(job):
+        condition = {"type": type_, "status": "True", "reason": reason, "message": ""}
+        job["status"].setdefault("conditions", []).append(condition)
+
+
+def _judged(job: Manifest) -> bool:
+    return any(condition["type"] != "Suspended" for condition in job["status"].get("conditions", ()))

@@ -18,6 +18,14 @@ def is_under_way(status: Manifest) -> bool:
     return status["phase"] not in ENDS and not status["message"].startswith("Stopping")
 
 
+def is_held(job: Manifest) -> bool:
+    """Whether a Job is suspended and its controller has acted on that."""
+    conditions = job["status"].get("conditions", ())
+    return job["spec"].get("suspend", False) and any(
+        c["type"] == "Suspended" and c["status"] == "True" for c in conditions
+    )
+
+
 class Life(RuleBasedStateMachine):
     """One ClimateJob, with everything that can happen around it happening at any time."""
 
@@ -41,11 +49,14 @@ class Life(RuleBasedStateMachine):
     def catch_up(self) -> None:
         """With all there is to know, the number of attempts is exact."""
         self.compare()
+        suspended = self.cluster.job is not None and is_held(self.cluster.job)
         waits = self.cluster.occupied and self.cluster.job is None
         self.operator.reconcile()
         self.operator.reconcile()
         if waits:
             assert self.cluster.job is None, "there is one slot, and another job has it"
+        if self.cluster.occupied and suspended and self.cluster.job is not None:
+            assert self.cluster.job["spec"]["suspend"], "a job that was held does not go on without a slot"
         status = self.cluster.status
         if not self.robbed and self.cluster.job is not None and is_under_way(status):
             assert status["attempts"] == min(self.cluster.failures + 1, self.max_attempts)
@@ -155,6 +166,22 @@ class Life(RuleBasedStateMachine):
     def cancel(self) -> None:
         self.cluster.cancel()
 
+    @rule()
+    def suspend(self) -> None:
+        self.cluster.suspend()
+
+    @rule()
+    def suspend_and_see_it_stop(self) -> None:
+        self.suspend()
+        self.catch_up()
+        self.control_job()
+        self.stop_deleted_pods()
+        self.catch_up()
+
+    @rule()
+    def resume(self) -> None:
+        self.cluster.suspend(suspend=False)
+
     @invariant()
     def attempts_are_right(self) -> None:
         attempts = self.cluster.status.get("attempts", 0)
@@ -179,6 +206,7 @@ class Life(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let everything settle, each pod succeeding: the job comes to an end and nothing runs after it."""
         self.cluster.vacate()
+        self.cluster.suspend(suspend=False)
         rounds = 0
         while self.cluster.status.get("phase") not in ENDS:
             self._settle()

@@ -4,40 +4,30 @@ from datetime import timedelta
 
 import pytest
 
-from climatejobs.errors import NoData
 from climatejobs.model import Phase
 from climatejobs.names import Reason
-from climatejobs.results import ResultDocument, describe_error
 from climatejobs_operator.actions import ConfirmGone, CreateJob, DeleteJob, DeletePod
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Obstacle, Place
-from climatejobs_operator.plan import LOST_POD_PATIENCE, Plan
+from climatejobs_operator.plan import LOST_POD_PATIENCE
 from tests.unit.operator.builders import (
     NOW,
     OUTPUTS,
+    PENDING,
+    PERMANENT,
+    RETRYING,
+    RUNNING,
     Manifest,
-    at,
     ended_pod,
+    figures,
     make_climatejob,
     make_job,
     make_pod,
     plan_for,
     running_pod,
     success_text,
+    true_conditions,
 )
-
-RUNNING: Manifest = {"phase": "Running", "attempts": 1, "jobName": "job", "startedAt": at(-30)}
-PENDING: Manifest = {"phase": "Pending", "attempts": 1, "jobName": "job"}
-RETRYING: Manifest = {"phase": "Retrying", "attempts": 2, "jobName": "job", "startedAt": at(-100)}
-PERMANENT = ResultDocument(error=describe_error(NoData("the year 3000 has no data"))).to_json()
-
-
-def figures(plan: Plan) -> tuple[Phase | None, int | None]:
-    return plan.status.phase, plan.status.attempts
-
-
-def true_conditions(plan: Plan) -> set[str]:
-    return {condition.type for condition in plan.status.conditions if condition.status == "True"}
 
 
 class TestANewJob:

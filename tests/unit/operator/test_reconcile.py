@@ -8,7 +8,7 @@ from climatejobs_operator.cluster import CLIMATEJOBS, EVENTS, JOBS, PODS, Refuse
 from climatejobs_operator.cluster import Manifest as ReadManifest
 from tests.unit.operator import builders
 from tests.unit.operator.model_cluster import Died, Manifest, ModelCluster
-from tests.unit.operator.model_operator import ModelOperator
+from tests.unit.operator.model_operator import ModelOperator, run
 
 
 @pytest.fixture
@@ -220,3 +220,47 @@ def test_a_climatejob_that_was_deleted_is_let_go(cluster: ModelCluster, operator
 
     operator.reconcile()
     assert len(operator.cache.climatejobs) == 0
+
+
+def test_a_suspension_stops_the_pod_frees_the_slot_and_costs_nothing(
+    cluster: ModelCluster, operator: ModelOperator
+) -> None:
+    start(cluster, operator)
+    cluster.suspend()
+    operator.catch_up()
+    assert cluster.job is not None
+    assert cluster.job["spec"]["suspend"]
+    assert cluster.job["spec"]["activeDeadlineSeconds"] <= 21600
+    cluster.control_job()
+    cluster.stop_deleted_pods()
+    operator.catch_up()
+    assert (cluster.status["phase"], cluster.status["attempts"]) == ("Suspended", 1)
+    cluster.occupy()
+    operator.catch_up()
+    cluster.suspend(suspend=False)
+    operator.catch_up()
+    assert cluster.job["spec"]["suspend"], "the slot that became free is another's now"
+    assert cluster.status["message"] == "Waiting in line, place 1."
+    cluster.vacate()
+    operator.catch_up()
+    assert not cluster.job["spec"]["suspend"]
+    cluster.stop_deleted_pods()
+    cluster.control_job()
+    cluster.end_pod(cluster.live_pods()[0], 0)
+    operator.catch_up()
+    assert (cluster.status["phase"], cluster.status["attempts"]) == ("Succeeded", 1)
+    assert reasons(cluster) == ["JobCreated", "Started", "Suspending", "Suspended", "Queued", "Resumed", "Succeeded"]
+
+
+def test_a_suspension_of_a_job_that_changed_meanwhile_is_decided_anew(
+    cluster: ModelCluster, operator: ModelOperator
+) -> None:
+    pod = start(cluster, operator)
+    cluster.suspend()
+    run(operator.resync.compare())
+    cluster.end_pod(pod, 1)
+    cluster.control_job()
+    operator.reconcile()
+    operator.catch_up()
+    assert (cluster.job or {})["spec"]["suspend"]
+    assert cluster.status["attempts"] == 2

@@ -1,0 +1,88 @@
+"""Holding a job and letting it go on: its Job is suspended, which stops the pods and costs no attempt.
+
+A suspended Job keeps in its deadline what was left of the time for all attempts when it was suspended; the Job
+controller counts from the resumption. So neither the suspension nor the wait for a slot after it costs time.
+"""
+
+from datetime import datetime
+
+from climatejobs.model import ClimateJobStatus, Phase
+from climatejobs.names import Reason
+from climatejobs_operator.actions import ResumeJob, SuspendJob
+from climatejobs_operator.jobs import Job
+from climatejobs_operator.line import plan_waiting
+from climatejobs_operator.observation import Decision, Observation
+
+HELD = "Suspended: it goes on when spec.suspend is false again."
+
+
+def plan_suspension(seen: Observation, job: Job, current: ClimateJobStatus, now: datetime) -> Decision:
+    """What to do for a ClimateJob with `spec.suspend` whose Job has not ended; `current` has its figures."""
+    if job.held and not seen.live_pods:
+        return Decision(describe_held(current), Reason.SUSPENDED)
+    stopping = current.model_copy(
+        update={
+            "phase": current.phase or Phase.PENDING,
+            "message": "Suspending: waiting for the pod to end.",
+        }
+    )
+    if job.spec.suspend:
+        return Decision(stopping, Reason.SUSPENDING)
+    suspend = SuspendJob(job.metadata.name, job.metadata.resource_version, _remaining_seconds(job, now))
+    return Decision(stopping, Reason.SUSPENDING, (suspend,))
+
+
+def plan_resumption(seen: Observation, job: Job, current: ClimateJobStatus, now: datetime) -> Decision:
+    """What to do for a ClimateJob that is not to be held while its Job still is."""
+    waiting = current.model_copy(
+        update={
+            "phase": Phase.PENDING if current.started_at is None and (current.attempts or 1) == 1 else Phase.RETRYING,
+            "message": "Resuming: waiting for a pod.",
+        }
+    )
+    if not job.held or seen.live_pods:
+        message = "Resuming: waiting for the stopped pod to end."
+        return Decision(waiting.model_copy(update={"message": message}), Reason.SUSPENDING)
+    if seen.place is not None:
+        return plan_waiting(waiting, seen.climatejob.status, seen.place, now)
+    resumed = waiting.model_copy(update={"held_seconds": _held_seconds(seen, job, now)})
+    return Decision(resumed, Reason.RESUMED, (ResumeJob(job.metadata.name, job.metadata.resource_version),))
+
+
+def describe_held(status: ClimateJobStatus) -> ClimateJobStatus:
+    """The status of a job that is suspended and of which nothing runs."""
+    return status.model_copy(
+        update={
+            "phase": Phase.SUSPENDED,
+            "message": HELD,
+            "retry_at": None,
+            "held_seconds": status.held_seconds or 0,
+        }
+    )
+
+
+def reckon_held_seconds(status: ClimateJobStatus, now: datetime) -> int | None:
+    """Seconds that do not count against the job's time, where no Job can tell: those known, and this suspension."""
+    since = status.condition("Suspended") if status.phase is Phase.SUSPENDED else None
+    if since is None or since.status != "True":
+        return status.held_seconds
+    return (status.held_seconds or 0) + int((now - since.last_transition_time).total_seconds())
+
+
+def _remaining_seconds(job: Job, now: datetime) -> int | None:
+    """What is left of a Job's deadline; its clock stands still until the Job controller has seen that it goes on."""
+    deadline, start = job.spec.active_deadline_seconds, job.status.start_time
+    if deadline is None or start is None or job.condition("Suspended") is not None:
+        return deadline
+    return max(1, deadline - int((now - start).total_seconds()))
+
+
+def _held_seconds(seen: Observation, job: Job, now: datetime) -> int:
+    """Of the time since the job first ran, what its Job's deadline says was not used."""
+    status, spec = seen.climatejob.status, seen.climatejob.spec
+    known = status.held_seconds or 0
+    remaining = job.spec.active_deadline_seconds
+    if status.started_at is None or remaining is None:
+        return known
+    used = spec.timeout_seconds - remaining
+    return max(known, int((now - status.started_at).total_seconds()) - used)

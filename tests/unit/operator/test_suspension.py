@@ -1,0 +1,140 @@
+"""Suspending a ClimateJob and letting it go on, from wherever it stands. Each test's name continues `a suspension`."""
+
+from datetime import timedelta
+
+from climatejobs.model import Phase
+from climatejobs.names import Reason
+from climatejobs_operator.actions import CreateJob, DeleteJob, ResumeJob, SuspendJob
+from climatejobs_operator.observation import Place
+from tests.unit.operator.builders import (
+    NOW,
+    PENDING,
+    PERMANENT,
+    RETRYING,
+    RUNNING,
+    Manifest,
+    at,
+    ended_pod,
+    figures,
+    make_climatejob,
+    make_job,
+    plan_for,
+    running_pod,
+    success_text,
+    true_conditions,
+)
+
+HELD: Manifest = {"suspend": True, "suspended": True}
+SUSPENDED: Manifest = {**RUNNING, "phase": "Suspended", "heldSeconds": 0}
+
+
+def test_a_suspension_suspends_the_job_and_keeps_the_rest_of_its_time() -> None:
+    job = make_job(deadline=100, started=-30)
+    plan = plan_for(make_climatejob(suspend=True, status=RUNNING), job, running_pod())
+    assert plan.actions == (SuspendJob("job", "1", deadline_seconds=70),)
+    assert figures(plan) == (Phase.RUNNING, 1)
+    assert plan.status.message == "Suspending: waiting for the pod to end."
+    assert [event.reason for event in plan.events] == [Reason.SUSPENDING]
+
+
+def test_a_suspension_is_said_when_nothing_runs_any_more() -> None:
+    climatejob = make_climatejob(suspend=True, status=RUNNING)
+    assert plan_for(climatejob, make_job(suspend=True), running_pod()).status.phase is Phase.RUNNING
+    ending = running_pod(deleting=20, tracked=False)
+    assert plan_for(climatejob, make_job(**HELD), ending).status.phase is Phase.RUNNING
+    plan = plan_for(climatejob, make_job(**HELD))
+    assert (figures(plan), plan.actions) == ((Phase.SUSPENDED, 1), ())
+    assert true_conditions(plan) == {"Suspended"}
+    assert [event.reason for event in plan.events] == [Reason.SUSPENDED]
+
+
+def test_a_suspension_is_not_said_before_the_job_controller_has_acted_on_it() -> None:
+    plan = plan_for(make_climatejob(suspend=True, status=PENDING), make_job(suspend=True))
+    assert (figures(plan), plan.actions) == ((Phase.PENDING, 1), ())
+
+
+def test_a_suspension_costs_no_attempt() -> None:
+    stopped = ended_pod(exit_code=143, tracked=False, deleting=-10)
+    plan = plan_for(make_climatejob(suspend=True, status=RUNNING), make_job(**HELD), stopped)
+    assert figures(plan) == (Phase.SUSPENDED, 1)
+    assert plan.status.error is None
+
+
+def test_a_suspension_keeps_what_had_been_spent_before() -> None:
+    job = make_job(failed=1, **HELD)
+    plan = plan_for(make_climatejob(suspend=True, status=RETRYING), job)
+    assert figures(plan) == (Phase.SUSPENDED, 2)
+    lagging = plan_for(make_climatejob(suspend=True, status=RETRYING), make_job(**HELD))
+    assert figures(lagging) == (Phase.SUSPENDED, 2)
+
+
+def test_a_suspension_of_a_job_that_ends_before_it_changes_nothing() -> None:
+    climatejob = make_climatejob(suspend=True, status=RUNNING)
+    done = ended_pod(exit_code=0, message=success_text(), tracked=False)
+    assert plan_for(climatejob, make_job(**HELD), done).status.phase is Phase.SUCCEEDED
+    assert plan_for(climatejob, make_job(), ended_pod(exit_code=65, message=PERMANENT)).status.phase is Phase.FAILED
+
+
+def test_a_suspension_leaves_no_suspended_job_behind_a_success() -> None:
+    climatejob = make_climatejob(suspend=True, status={"phase": "Succeeded"})
+    assert plan_for(climatejob, make_job(**HELD)).actions == (DeleteJob("job", "uid-of-batch-job"),)
+
+
+def test_a_suspension_from_the_beginning_makes_no_job() -> None:
+    plan = plan_for(make_climatejob(suspend=True), place=Place(3))
+    assert (figures(plan), plan.actions) == ((Phase.SUSPENDED, None), ())
+    assert plan_for(make_climatejob(suspend=True, process="bake")).status.phase is Phase.FAILED
+
+
+def test_a_suspension_in_line_gives_the_place_up_and_takes_one_again() -> None:
+    waiting = plan_for(make_climatejob(), place=Place(3)).status
+    held = plan_for(make_climatejob(suspend=True, status=waiting.to_manifest()))
+    assert held.status.phase is Phase.SUSPENDED
+    again = plan_for(make_climatejob(status=held.status.to_manifest()), place=Place(5))
+    assert (again.status.phase, again.status.message) == (Phase.PENDING, "Waiting in line, place 5.")
+
+
+def test_a_suspension_can_be_ended_by_a_cancellation() -> None:
+    climatejob = make_climatejob(suspend=True, cancel=True, status=SUSPENDED)
+    assert plan_for(climatejob, make_job(**HELD)).actions == (DeleteJob("job", "uid-of-batch-job"),)
+    assert plan_for(climatejob).status.phase is Phase.CANCELLED
+
+
+def test_a_suspension_is_followed_by_another_wait_in_line() -> None:
+    plan = plan_for(make_climatejob(status=SUSPENDED), make_job(**HELD), place=Place(2))
+    assert (figures(plan), plan.actions) == ((Phase.RETRYING, 1), ())
+    assert plan.status.message == "Waiting in line, place 2."
+
+
+def test_a_suspension_ends_when_there_is_a_slot() -> None:
+    plan = plan_for(make_climatejob(status=SUSPENDED), make_job(**HELD))
+    assert plan.actions == (ResumeJob("job", "1"),)
+    assert figures(plan) == (Phase.RETRYING, 1)
+    assert [event.reason for event in plan.events] == [Reason.RESUMED]
+
+
+def test_a_suspension_does_not_end_while_the_stopped_pod_lives() -> None:
+    plan = plan_for(make_climatejob(status=RUNNING), make_job(**HELD), running_pod(deleting=20, tracked=False))
+    assert plan.actions == ()
+
+
+def test_a_suspension_does_not_count_against_the_time_for_all_attempts() -> None:
+    status = {**SUSPENDED, "startedAt": at(-1000)}
+    job = make_job(deadline=60, **HELD)
+    resumed = plan_for(make_climatejob(status=status, timeoutSeconds=100), job)
+    assert resumed.status.held_seconds == 960
+    lost_later = plan_for(
+        make_climatejob(status={**resumed.status.to_manifest(), "phase": "Running"}, timeoutSeconds=100),
+        now=NOW + timedelta(seconds=20),
+    )
+    assert lost_later.actions[-1] == CreateJob(attempts_before=1, deadline_seconds=40)
+
+
+def test_a_suspension_does_not_count_either_where_its_job_is_lost() -> None:
+    since = {"type": "Suspended", "status": "True", "reason": "Suspended", "lastTransitionTime": at(-950)}
+    status = {**SUSPENDED, "startedAt": at(-1000), "conditions": [since]}
+    held = plan_for(make_climatejob(suspend=True, status=status, timeoutSeconds=100))
+    assert (figures(held), held.status.held_seconds) == ((Phase.SUSPENDED, 1), 0)
+    resumed = plan_for(make_climatejob(status=status, timeoutSeconds=100))
+    assert resumed.actions[-1] == CreateJob(attempts_before=0, deadline_seconds=50)
+    assert resumed.status.held_seconds == 950
