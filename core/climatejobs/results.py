@@ -1,12 +1,15 @@
 """The result document: how the runner tells the operator what came out.
 
 {"outputs": {"dataset": {...}}}     or     {"error": {"type", "title", "detail", "hint"}}
+
+Where several pods share a computation, one of them gives the outputs; any other that has done its part says only
+that: {"shard": {"index": 0, "of": 3}}
 """
 
 import json
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from climatejobs.errors import ClimateJobsError
 from climatejobs.model import ErrorDetail
@@ -17,18 +20,30 @@ MAX_INLINE_VALUE = 2048
 """Bytes of JSON up to which an output travels by itself; a larger one is kept as a file."""
 
 
+class ShardDone(BaseModel):
+    """One of the pods that share a computation has done its part, and another one gives the outputs."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    index: int = Field(ge=0)
+    """Which of them, counted from 0."""
+    of: int = Field(ge=1)
+    """How many there are."""
+
+
 class ResultDocument(BaseModel):
-    """Either the outputs or the error of one attempt."""
+    """What came of one attempt: the outputs, an error, or a part that is done."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     outputs: dict[str, JsonValue] | None = None
     error: ErrorDetail | None = None
+    shard: ShardDone | None = None
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.outputs is None) == (self.error is None):
-            raise ValueError("a result document has either outputs or an error")
+    def _one_of_them(self) -> Self:
+        if sum(member is not None for member in (self.outputs, self.error, self.shard)) != 1:
+            raise ValueError("a result document has either outputs, an error or a shard")
         return self
 
     def to_json(self) -> str:

@@ -10,6 +10,7 @@ from climatejobs.errors import InvalidInput
 from climatejobs.results import (
     MAX_TERMINATION_MESSAGE,
     ResultDocument,
+    ShardDone,
     describe_error,
     encode_result,
     parse_result,
@@ -51,3 +52,16 @@ def test_a_short_error_is_not_cut() -> None:
 def test_what_the_kubelet_writes_is_not_a_result() -> None:
     assert parse_result("OOMKilled") is None
     assert parse_result("{}") is None
+
+
+def test_a_part_that_is_done_is_a_result_without_outputs() -> None:
+    text = encode_result(ResultDocument(shard=ShardDone(index=2, of=7)))
+    assert json.loads(text) == {"shard": {"index": 2, "of": 7}}
+    read = parse_result(text)
+    assert read is not None
+    assert read.shard == ShardDone(index=2, of=7)
+    assert read.outputs is None
+
+
+def test_a_result_is_one_thing_only() -> None:
+    assert parse_result('{"outputs": {}, "shard": {"index": 0, "of": 2}}') is None
