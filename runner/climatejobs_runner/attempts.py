@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from climatejobs.errors import InvalidInput
 from climatejobs_runner.data_root import DataRoot
 from climatejobs_runner.reports import Tracker
+from climatejobs_runner.shards import ALONE, Shard
 from climatejobs_runner.stopping import Stop
 
 
@@ -23,6 +24,8 @@ class Attempt:
     image: str | None = None
     memory_limit: int | None = None
     """Bytes of memory this attempt may use; None where nothing limits it."""
+    shard: Shard = ALONE
+    """Which part of the computation is its own."""
 
     def __post_init__(self) -> None:
         for uid in (self.job_uid, self.pod_uid):
@@ -30,3 +33,8 @@ class Attempt:
                 raise InvalidInput(
                     f"{uid!r} cannot be the uid of a job or pod", hint="A uid has letters, digits and '-'."
                 )
+
+    @property
+    def short_uid(self) -> str:
+        """What the versions are called after that this job makes anew."""
+        return self.job_uid.replace("-", "")[:8].lower()

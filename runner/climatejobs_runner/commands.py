@@ -5,6 +5,7 @@ import json
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import cast
@@ -15,11 +16,13 @@ from climatejobs.datasets import DatasetOutput
 from climatejobs.errors import InvalidInput
 from climatejobs.names import Environment
 from climatejobs.processes import find_process
+from climatejobs.results import ResultDocument, ShardDone
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.data_root import DataRoot
 from climatejobs_runner.processes import load_compute
 from climatejobs_runner.reports import Lines, Tracker
 from climatejobs_runner.results import store_large
+from climatejobs_runner.shards import ALONE, Shard
 from climatejobs_runner.stopping import Stop
 
 
@@ -38,6 +41,9 @@ class Options(argparse.Namespace):
     title: str | None
     frequency: str | None
     chunk_steps: int | None
+    shard: int | None
+    shards: int | None
+    job: str | None
     days: int
     start: date
     size: int
@@ -56,24 +62,32 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
     return options
 
 
-def execute(options: Options, stop: Stop) -> dict[str, JsonValue]:
-    """Do what the command says and return its outputs; raises what `failures.classify` understands."""
+def execute(options: Options, stop: Stop) -> ResultDocument:
+    """Do what the command says and return what came of it; raises what `failures.classify` understands."""
     if options.command == "run":
         return _run(options, stop)
     data = Path(_required(options.data, Environment.DATA, options, "--data DIR"))
     data.mkdir(parents=True, exist_ok=True)
-    attempt = _attempt(data, options.environment, stop)
+    attempt = _attempt(data, options, stop)
     output = _import(options, attempt) if options.command == "import" else _synthesize(options, attempt)
-    return {"dataset": output.model_dump(mode="json")}
+    return ResultDocument(outputs={"dataset": output.model_dump(mode="json")})
 
 
-def _run(options: Options, stop: Stop) -> dict[str, JsonValue]:
+def _run(options: Options, stop: Stop) -> ResultDocument:
     process = find_process(str(_required(options.process, Environment.PROCESS, options, "--process ID")))
     inputs = process.validate_inputs(_read_inputs(options))
     data = Path(_required(options.data, Environment.DATA, options, "--data DIR"))
-    attempt = _attempt(data, options.environment, stop)
-    outputs = load_compute(process.id)(inputs, attempt)
-    return store_large(outputs.model_dump(mode="json", exclude_unset=True), attempt)
+    attempt = _attempt(data, options, stop)
+    outputs = None
+    if process.shareable or attempt.shard.alone:
+        outputs = load_compute(process.id)(inputs, attempt)
+    elif attempt.shard.index == 0:
+        outputs = load_compute(process.id)(inputs, replace(attempt, shard=ALONE))
+    else:
+        attempt.progress.note(f"Nothing to do: {process.id} is not divided, and shard 0 computes all of it")
+    if outputs is None:
+        return ResultDocument(shard=ShardDone(index=attempt.shard.index, of=attempt.shard.of))
+    return ResultDocument(outputs=store_large(outputs.model_dump(mode="json", exclude_unset=True), attempt))
 
 
 def _import(options: Options, attempt: Attempt) -> DatasetOutput:
@@ -102,17 +116,42 @@ def _synthesize(options: Options, attempt: Attempt) -> DatasetOutput:
     return synthesize(SyntheticField(options.start, options.days, options.size), options.id, attempt)
 
 
-def _attempt(data: Path, environment: Mapping[str, str], stop: Stop) -> Attempt:
+def _attempt(data: Path, options: Options, stop: Stop) -> Attempt:
+    environment = options.environment
     limit = environment.get(Environment.MEMORY_LIMIT, "")
+    job_uid = options.job or environment.get(Environment.JOB_UID)
+    shard = _shard(options)
+    if job_uid is None and not shard.alone:
+        raise InvalidInput(
+            "shards of one computation must know each other",
+            hint="Give every shard the same --job NAME, and a new computation a new one.",
+        )
     return Attempt(
         data=DataRoot(data),
-        job_uid=environment.get(Environment.JOB_UID) or str(uuid.uuid4()),
+        job_uid=job_uid or str(uuid.uuid4()),
         pod_uid=environment.get(Environment.POD_UID) or str(uuid.uuid4()),
         stop=stop,
         progress=Tracker([Lines()]),
         image=environment.get(Environment.IMAGE) or None,
         memory_limit=int(limit) if limit.isdecimal() and int(limit) else None,
+        shard=shard,
     )
+
+
+def _shard(options: Options) -> Shard:
+    given = {Environment.SHARD: options.shard, Environment.SHARDS: options.shards}
+    numbers: dict[Environment, int] = {}
+    for name, number in given.items():
+        text = options.environment.get(name, "") if number is None else str(number)
+        if text and not text.isdecimal():
+            raise InvalidInput(f"{name} is {text!r}, which is not a number")
+        if text:
+            numbers[name] = int(text)
+    if len(numbers) == 1:
+        raise InvalidInput(
+            "--shard and --shards go together", hint="Write --shard 0 --shards 3 for the first of three."
+        )
+    return Shard(numbers[Environment.SHARD], numbers[Environment.SHARDS]) if numbers else ALONE
 
 
 def _read_inputs(options: Options) -> dict[str, JsonValue]:
@@ -146,7 +185,17 @@ def _parser() -> argparse.ArgumentParser:
         prog="climatejobs-runner",
         description="Runs one climate computation, or brings data in for it.",
         epilog="Options that are left out are taken from the environment: "
-        + ", ".join((Environment.PROCESS, Environment.INPUTS, Environment.DATA, Environment.RESULT))
+        + ", ".join(
+            (
+                Environment.PROCESS,
+                Environment.INPUTS,
+                Environment.DATA,
+                Environment.RESULT,
+                Environment.SHARDS,
+                Environment.SHARD,
+                Environment.JOB_UID,
+            )
+        )
         + ".",
     )
     commands = parser.add_subparsers(dest="command", required=True)
@@ -154,6 +203,9 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run a process", description="Run one process.")
     run.add_argument("--process", metavar="ID", help="what to run, such as resample")
     run.add_argument("--inputs", metavar="FILE.json", type=Path, help="file with the inputs; - is standard input")
+    run.add_argument("--shards", metavar="N", type=_positive, help="how many processes share the computation")
+    run.add_argument("--shard", metavar="I", type=_natural, help="which of them this is, counted from 0")
+    run.add_argument("--job", metavar="UID", help="what they know each other by; a new one for every computation")
 
     bring = commands.add_parser(
         "import", help="bring a netCDF file in", description="Bring variables of a netCDF-4 file in as a data set."
@@ -177,10 +229,18 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument("--days", metavar="N", type=_positive, default=60)
     synthesize.add_argument("--size", metavar="N", type=_positive, default=40, help="cells along each side")
 
+    parser.set_defaults(shard=None, shards=None, job=None)
     for command in (run, bring, synthesize):
         command.add_argument("--data", metavar="DIR", type=Path, help="the data root")
         command.add_argument("--result", metavar="FILE", type=Path, help="file that takes the result document")
     return parser
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -14,7 +14,7 @@ def carry_out(arguments: Sequence[str], environment: Mapping[str, str], stop: St
     """Do what is asked and write the result document; returns the exit status."""
     options = commands.parse(arguments, environment)
     try:
-        outputs = commands.execute(options, stop)
+        document = commands.execute(options, stop)
     except Stopped:
         sys.stderr.write("Stopped, as asked; nothing was left behind.\n")
         return ExitCode.STOPPED
@@ -24,8 +24,8 @@ def carry_out(arguments: Sequence[str], environment: Mapping[str, str], stop: St
             traceback.print_exc()
         sys.stderr.write(results.describe_failure(failure.error) + "\n")
         return _report(ResultDocument(error=describe_error(failure.error)), options, failure.exit_code)
-    sys.stdout.write(results.describe(outputs) + "\n")
-    return _report(ResultDocument(outputs=outputs), options, ExitCode.DONE)
+    sys.stdout.write(results.describe(document) + "\n")
+    return _report(document, options, ExitCode.DONE)
 
 
 def _report(document: ResultDocument, options: commands.Options, status: int) -> int:

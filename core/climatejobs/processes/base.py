@@ -44,6 +44,8 @@ class Process:
     keywords: tuple[str, ...] = ()
     job_control_options: tuple[JobControlOption, ...] = ("sync-execute", "async-execute", "dismiss")
     output_transmission: tuple[TransmissionMode, ...] = ("value", "reference")
+    shareable: bool = False
+    """Whether several pods can share one computation; otherwise the first of them does all of it."""
     examples: tuple[Mapping[str, JsonValue], ...] = field(default=())
     """Complete inputs that work, for documentation."""
 

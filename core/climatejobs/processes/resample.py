@@ -106,6 +106,7 @@ RESAMPLE = Process(
     inputs=ResampleInputs,
     outputs=ResampleOutputs,
     keywords=("aggregation", "time", "climate"),
+    shareable=True,
     examples=(
         {
             "source_dataset_id": "era5-land-hourly",

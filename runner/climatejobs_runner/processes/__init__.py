@@ -13,9 +13,12 @@ from climatejobs_runner.attempts import Attempt
 
 
 class Compute(Protocol):
-    """Computes the outputs of a process from inputs that have been checked against its description."""
+    """Computes the outputs of a process from inputs that have been checked against its description.
 
-    def __call__(self, inputs: Inputs, attempt: Attempt) -> Outputs: ...
+    None where the attempt has done its shard and others have not yet done theirs; the last one gives the outputs.
+    """
+
+    def __call__(self, inputs: Inputs, attempt: Attempt) -> Outputs | None: ...
 
 
 COMPUTE: Mapping[str, str] = MappingProxyType(

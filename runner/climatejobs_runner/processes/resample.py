@@ -1,70 +1,93 @@
 """`resample`: a data set aggregated to longer periods, published as a version of a data set of its own."""
 
+from dataclasses import dataclass, replace
+from pathlib import Path
+
 from climatejobs import datasets
 from climatejobs.datasets import Dataset, DatasetOutput
 from climatejobs.errors import TooLarge
 from climatejobs.footprints import MIB, dataset_memory
 from climatejobs.processes.resample import ResampleInputs, ResampleOutputs
-from climatejobs_runner import publication, timeaxis
+from climatejobs_runner import building, publication, sharing, timeaxis
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.machine import limit_to_machine
 from climatejobs_runner.resampling import result
+from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.resampling.plan import Plan, Request, make_plan
+from climatejobs_runner.shards import Pin
 from climatejobs_runner.stores import StoreReader
 
 
-def compute(inputs: ResampleInputs, attempt: Attempt) -> ResampleOutputs:
-    """Aggregate the source's current version, or find that it has been done."""
+@dataclass(frozen=True)
+class Aggregate:
+    """The recipe of a result."""
+
+    plan: Plan
+    source: StoreReader
+    dataset: Dataset
+
+    @property
+    def words(self) -> str:
+        """What is being done, for people."""
+        names = ", ".join(variable.name for variable in self.dataset.variables)
+        return f"Aggregating {names} to {self.plan.frequency} {self.plan.method}"
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks along time there are."""
+        return result.output_chunks(self.dataset)
+
+    def prepare(self, store: Path) -> None:
+        """Create the store with metadata and coordinates."""
+        result.prepare(self.plan, self.source, self.dataset, store)
+        result.finish(self.dataset, store)
+
+    def count(self, chunks: range) -> int:
+        """Steps of the source that make some chunks."""
+        return result.count_work(self.plan, self.source, self.dataset, chunks)
+
+    def compute(self, store: Path, chunks: range, advance: Advance) -> None:
+        """Write the values of some chunks."""
+        result.compute(self.plan, self.source, self.dataset, store, chunks=chunks, advance=advance)
+
+
+def compute(inputs: ResampleInputs, attempt: Attempt) -> ResampleOutputs | None:
+    """Aggregate the source's current version, or find that it has been done; None where others still have parts."""
     limit_to_machine()
-    source = attempt.data.read_dataset(inputs.source_dataset_id)
+    result_id = datasets.derived_id(inputs.source_dataset_id, inputs.target.slug, inputs.method)
+    asked = inputs.model_dump(mode="json")
+    pin = None if attempt.shard.alone else sharing.find_pin(attempt, result_id)
+    if pin is None:
+        recipe = _make_recipe(inputs, attempt.data.read_dataset(inputs.source_dataset_id), attempt)
+        dataset = recipe.dataset
+        if found := publication.find(attempt, dataset, or_equal=not inputs.overwrite):
+            return _outputs(found, reused=not inputs.overwrite)
+        if attempt.shard.alone:
+            building.build(recipe, attempt)
+            return _outputs(dataset, reused=False)
+        draft = Pin(shards=attempt.shard.of, inputs=asked, source=recipe.plan.source, result=dataset)
+        pin = sharing.begin(attempt, draft, recipe.prepare)
+    pin.check(attempt.shard, asked)
+    recipe = _make_recipe(inputs, pin.source, attempt)
+    pin.check_version(recipe.dataset.version)
+    if not building.build_part(replace(recipe, dataset=pin.result), pin, attempt):
+        return None
+    return _outputs(pin.result, reused=False)
+
+
+def _make_recipe(inputs: ResampleInputs, source: Dataset, attempt: Attempt) -> Aggregate:
     store = StoreReader(attempt.data.store(source))
     time = store.array(next(iter(source.shape)))
     axis = timeaxis.decode(time.read(), time.spec.attributes)
     plan = make_plan(source, axis, Request(inputs.target, inputs.method, inputs.first_moment, inputs.last_moment))
     _check_memory(source, attempt.memory_limit)
-
+    version = f"{plan.version}-{attempt.short_uid}" if inputs.overwrite else plan.version
     result_id = datasets.derived_id(source.id, plan.frequency.slug, plan.method)
-    version = plan.version
-    if inputs.overwrite:
-        version += f"-{attempt.job_uid.replace('-', '')[:8].lower()}"
-    if found := _find(attempt, result_id, version, inputs.overwrite):
-        return ResampleOutputs(dataset=DatasetOutput.describing(found, reused=not inputs.overwrite))
-    with publication.staging(attempt, result_id) as place:
-        dataset = result.describe(plan, result.Identity(result_id, version, attempt.image))
-        _write(plan, store, dataset, place)
-        publication.publish(place, dataset)
-    return ResampleOutputs(dataset=DatasetOutput.describing(dataset, reused=False))
+    return Aggregate(plan, store, result.describe(plan, result.Identity(result_id, version, attempt.image)))
 
 
-def _write(plan: Plan, source: StoreReader, dataset: Dataset, place: publication.Staging) -> None:
-    """Build the result's store: metadata and coordinates first, then the values."""
-    result.prepare(plan, source, dataset, place.store)
-    chunks = range(result.output_chunks(dataset))
-    names = ", ".join(variable.name for variable in dataset.variables)
-    total = result.count_work(plan, source, dataset, chunks)
-    place.attempt.progress.begin(f"Aggregating {names} to {plan.frequency} {plan.method}", total=total, unit="steps")
-
-    def advance(steps: int) -> None:
-        place.beat()
-        place.attempt.progress.advance(steps)
-
-    result.compute(plan, source, dataset, place.store, chunks=chunks, advance=advance)
-    result.finish(dataset, place.store)
-
-
-def _find(attempt: Attempt, result_id: str, version: str, overwrite: bool) -> Dataset | None:
-    """The newest equal result that is there already; with `overwrite` only one that this very job has made."""
-    found = [
-        name
-        for name in attempt.data.versions(result_id)
-        if name == version or (not overwrite and name.startswith(f"{version}-"))
-    ]
-    if not found:
-        return None
-    record = StoreReader(attempt.data.place(datasets.store_path(result_id, found[-1]))).record
-    if publication.is_unfinished(attempt, record):
-        publication.point_to(attempt, record)
-    return record
+def _outputs(dataset: Dataset, *, reused: bool) -> ResampleOutputs:
+    return ResampleOutputs(dataset=DatasetOutput.describing(dataset, reused=reused))
 
 
 def _check_memory(source: Dataset, limit: int | None) -> None:

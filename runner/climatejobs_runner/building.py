@@ -1,0 +1,100 @@
+"""Making a version of a data set by a recipe, alone or as one of several who share the work."""
+
+from pathlib import Path
+from typing import Protocol
+
+from climatejobs.datasets import Dataset
+from climatejobs_runner import publication
+from climatejobs_runner.attempts import Attempt
+from climatejobs_runner.resampling.engine import Advance
+from climatejobs_runner.shards import Pin
+from climatejobs_runner.sharing import Published, Shared
+
+
+class Recipe(Protocol):
+    """How a store is made: its metadata at once, its values chunk by chunk along time."""
+
+    @property
+    def dataset(self) -> Dataset:
+        """What is made."""
+        ...
+
+    @property
+    def words(self) -> str:
+        """What is being done, for people."""
+        ...
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks along time there are; each can be computed on its own."""
+        ...
+
+    def prepare(self, store: Path) -> None:
+        """Create the store, complete but for the values that `compute` writes."""
+        ...
+
+    def count(self, chunks: range) -> int:
+        """Steps that `compute` will report for some chunks."""
+        ...
+
+    def compute(self, store: Path, chunks: range, advance: Advance) -> None:
+        """Write the values of some chunks, whole and always the same, and touch nothing else."""
+        ...
+
+
+def build(recipe: Recipe, attempt: Attempt) -> None:
+    """Make a version alone, and publish it."""
+    with publication.staging(attempt, recipe.dataset.id) as place:
+        recipe.prepare(place.store)
+
+        def advance(steps: int) -> None:
+            place.beat()
+            attempt.progress.advance(steps)
+
+        chunks = range(recipe.chunks)
+        attempt.progress.begin(recipe.words, total=recipe.count(chunks), unit="steps")
+        recipe.compute(place.store, chunks, advance)
+        publication.publish(place, recipe.dataset)
+
+
+def build_part(recipe: Recipe, pin: Pin, attempt: Attempt) -> bool:
+    """Do one shard's part, and publish the version if that was the last one; whether it is published then."""
+    attempt.stop.defer()
+    shared = Shared(attempt, pin)
+    published = shared.is_published() or _take_part(recipe, shared)
+    if published:
+        shared.settle()
+    return published
+
+
+def _take_part(recipe: Recipe, shared: Shared) -> bool:
+    try:
+        if not shared.has_done(shared.attempt.shard.index):
+            _compute_part(recipe, shared)
+        if not shared.is_complete():
+            return shared.is_published()
+        shared.publish(recipe.chunks)
+    except Published:
+        shared.attempt.progress.note("The others have done everything")
+    except FileNotFoundError:
+        # The store has got its name while this shard, started twice, was still writing to it.
+        if not shared.is_published():
+            raise
+    return True
+
+
+def _compute_part(recipe: Recipe, shared: Shared) -> None:
+    attempt = shared.attempt
+    part = attempt.shard.part(recipe.chunks)
+    place = f"shard {attempt.shard.index} of {attempt.shard.of}"
+    if not part:
+        attempt.progress.note(f"Nothing to do for {place}: the result has {recipe.chunks} chunks along time")
+    else:
+
+        def advance(steps: int) -> None:
+            shared.beat()
+            attempt.progress.advance(steps)
+
+        attempt.progress.begin(f"{recipe.words}, {place}", total=recipe.count(part), unit="steps")
+        recipe.compute(shared.staging.store, part, advance)
+    shared.complete(part)

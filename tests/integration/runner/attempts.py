@@ -1,0 +1,55 @@
+"""Attempts at jobs as processes of their own, forked from one that has loaded everything: cheap enough to kill many.
+
+Chunks and blocks are small, so that small data make many of them.
+"""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Mapping
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from climatejobs import footprints
+from climatejobs_runner.program import carry_out
+from climatejobs_runner.stopping import stop_on_signals
+
+OUTPUT_CHUNK_BYTES = 8 * 1024
+BLOCK_BYTES = 16 * 1024
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tests.integration.runner.attempts", "climatejobs_runner.processes.resample"])
+
+
+def make_chunks_small() -> None:
+    """Have this process cut data into much smaller pieces than it would."""
+    footprints.OUTPUT_CHUNK_BYTES = OUTPUT_CHUNK_BYTES
+    footprints.BLOCK_BYTES = BLOCK_BYTES
+
+
+def start(
+    data: Path | str, inputs: Mapping[str, Any], job: str, pod: str, result: Path, shard: tuple[int, int] | None = None
+) -> BaseProcess:
+    """Start an attempt at `resample`."""
+    environment = {
+        "CLIMATEJOBS_PROCESS": "resample",
+        "CLIMATEJOBS_INPUTS": json.dumps({"start": "1850-01-01", **inputs}),
+        "CLIMATEJOBS_DATA": str(data),
+        "CLIMATEJOBS_RESULT": str(result),
+        "CLIMATEJOBS_JOB_UID": job,
+        "CLIMATEJOBS_POD_UID": pod,
+    }
+    if shard is not None:
+        environment |= {"CLIMATEJOBS_SHARD": str(shard[0]), "CLIMATEJOBS_SHARDS": str(shard[1])}
+    process = _context.Process(target=_run, args=(environment, result.with_suffix(".log")))
+    process.start()
+    return process
+
+
+def _run(environment: dict[str, str], log: Path) -> None:
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    make_chunks_small()
+    os._exit(carry_out(["run"], environment, stop_on_signals()))
