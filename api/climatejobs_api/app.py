@@ -22,7 +22,7 @@ from climatejobs_api.context import Context, get_links
 from climatejobs_api.exchange import Exchange
 from climatejobs_api.fetching import Fetcher, read_allowance
 from climatejobs_api.problems import MEDIA_TYPE, PROBLEM_SCHEMA, Problem, answer, from_error, from_store_error
-from climatejobs_api.routers import datasets, health, jobs, landing, processes
+from climatejobs_api.routers import datasets, following, health, jobs, landing, processes
 from climatejobs_api.settings import Settings
 from climatejobs_api.store import JobStore, StoreError
 from climatejobs_api.version import VERSION
@@ -77,7 +77,7 @@ def create_app(
         now=now,
         choose=choose,
     )
-    for router in (landing.router, processes.router, jobs.router, datasets.router, health.router):
+    for router in (landing.router, processes.router, jobs.router, following.router, datasets.router, health.router):
         app.include_router(router)
     for kind, translate in _TRANSLATIONS:
         app.add_exception_handler(kind, _handler(settings, translate))

@@ -22,10 +22,14 @@ class Link(Document):
     title: str | None = None
 
 
+def render(document: BaseModel) -> str:
+    """The document as JSON, in one line."""
+    return document.model_dump_json(by_alias=True, exclude_none=True)
+
+
 def respond(document: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """The response that carries a document."""
-    body = document.model_dump_json(by_alias=True, exclude_none=True)
-    response = Response(body, status_code=status, headers=headers, media_type="application/json")
+    response = Response(render(document), status_code=status, headers=headers, media_type="application/json")
     add_links(response, getattr(document, "links", ()))
     return response
 

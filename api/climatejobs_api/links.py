@@ -93,6 +93,12 @@ class Links:
     def results(self, job_id: str) -> str:
         return self.to("jobs", job_id, "results")
 
+    def events(self, job_id: str) -> str:
+        return self.to("jobs", job_id, "events")
+
+    def log(self, job_id: str) -> str:
+        return self.to("jobs", job_id, "logs")
+
     def output(self, job_id: str, output: str) -> str:
         return self.to("jobs", job_id, "results", output)
 

@@ -19,7 +19,7 @@ from climatejobs.errors import (
     TemporaryError,
     UserError,
 )
-from climatejobs_api.store import JobGone, NameTaken, Refused, StoreAway, StoreError, UnreadableJob
+from climatejobs_api.store import JobGone, NameTaken, NoLog, Refused, StoreAway, StoreError, UnreadableJob
 
 EXCEPTIONS = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
 MEDIA_TYPE = "application/problem+json"
@@ -172,6 +172,13 @@ def from_store_error(error: StoreError) -> Problem:
                 type=f"{EXCEPTIONS}no-such-job",
                 title="No such job",
                 detail="the job has just been removed",
+            )
+        case NoLog():
+            return Problem(
+                410,
+                type=f"{TYPE_PREFIX}log-gone",
+                title="The log is gone",
+                detail="the pod whose log was asked for has just been deleted",
             )
         case UnreadableJob():
             return Problem(

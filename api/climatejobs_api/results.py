@@ -94,7 +94,9 @@ async def answer_results(
     return Response(body, headers={**(headers or {}), "Content-Type": media_type})
 
 
-async def answer_output(job: ClimateJob, name: str, links: Links, data: Path) -> Response:
+async def answer_output(
+    job: ClimateJob, name: str, links: Links, data: Path, headers: Mapping[str, str] | None = None
+) -> Response:
     """Answer with one output by value; raises `Problem` where there is none of that name."""
     results = job.status.results or {}
     if name not in results:
@@ -105,7 +107,7 @@ async def answer_output(job: ClimateJob, name: str, links: Links, data: Path) ->
             detail=f"job {job.metadata.name} has no output {name!r}",
             hint=f"It has {', '.join(results) or 'none'}.",
         )
-    return await _answer_bare(job, Wanted(name, results[name], by_reference=False), links, data, {})
+    return await _answer_bare(job, Wanted(name, results[name], by_reference=False), links, data, headers or {})
 
 
 def _failure(job: ClimateJob) -> Problem:

@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     """Answer to the letter of OGC API - Processes 1.0: 201 instead of 202, several outputs as multipart/related."""
     sync_wait_seconds: float = Field(default=25.0, ge=0)
     """How long a synchronous request is kept waiting before it is answered as an asynchronous one."""
+    stream_seconds: float = Field(default=3600.0, ge=0)
+    """How long events are sent over one connection; the client then makes a new one and misses nothing."""
     max_attempts: int = Field(default=10, ge=1, le=10)
     max_timeout_seconds: int = Field(default=86400, ge=1)
     max_priority: int = Field(default=100, ge=0, le=1000000)

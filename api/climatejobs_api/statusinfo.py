@@ -156,6 +156,10 @@ def _job_links(job: ClimateJob, code: StatusCode, links: Links) -> tuple[Link, .
     found = [
         Link(href=links.job(name), rel="self", type=JSON, title="State of the job"),
         Link(href=links.job(name), rel="monitor", type=JSON, title="State of the job"),
+        Link(
+            href=links.events(name), rel="alternate", type="text/event-stream", title="State of the job, as it changes"
+        ),
+        Link(href=links.log(name), rel=f"{RELATIONS}log", type="text/plain", title="What the job writes"),
         _up(links),
     ]
     if code == "successful":

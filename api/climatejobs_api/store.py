@@ -3,7 +3,8 @@
 Nothing here or behind it knows of HTTP; nothing in front of it knows of Kubernetes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
@@ -71,6 +72,18 @@ class Submission:
     """Identifies the request, where a repetition of it is to be told from another of the same name."""
 
 
+@dataclass(frozen=True)
+class Run:
+    """One run of a job's computation, of which there is a log: an attempt, or a shard of one."""
+
+    key: str
+    """By which the store finds it."""
+    attempt: int
+    """Counted from 1."""
+    started: bool
+    """Whether there is anything to read yet."""
+
+
 class StoreError(Exception):
     """Base of what can go wrong with the store."""
 
@@ -105,6 +118,10 @@ class NameTaken(StoreError):
 
 class JobGone(StoreError):
     """The job is no longer there."""
+
+
+class NoLog(StoreError):
+    """The log of the run is not there, or not any more."""
 
 
 class UnreadableJob(StoreError):
@@ -162,6 +179,24 @@ class JobStore(Protocol):
         """The job once it is newer than `job`; `job` itself where that takes longer, None once it is removed."""
         ...
 
+    async def list_runs(self, job: ClimateJob, shard: int) -> Sequence[Run]:
+        """The runs of the job, or of one of its shards, that are still kept; newest first."""
+        ...
+
+    def open_log(
+        self, run: Run, *, follow: bool, tail: int | None
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The log of a run, its last `tail` lines or the whole; with `follow` until the run ends.
+
+        Entering raises `NoLog`; both that and reading raise `StoreAway`, also where too many logs are followed.
+        """
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """Whether every wait ends at once."""
+        ...
+
     def stop_waiting(self) -> None:
-        """End every wait at once, now and from now on: the program is about to stop."""
+        """End every wait at once, and all following of logs, from now on: the program is about to stop."""
         ...

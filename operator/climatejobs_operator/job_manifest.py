@@ -17,6 +17,7 @@ type Manifest = dict[str, JsonValue]
 
 DATA_PATH = "/data"
 RESULT_PATH = "/dev/termination-log"
+MAX_REQUEST_ID = 128
 NODE_LOSS_SECONDS = 60
 """How long a pod stays bound to a node that does not answer; the default would be 300."""
 
@@ -173,6 +174,10 @@ def _environment(climatejob: ClimateJob, settings: Settings) -> list[JsonValue]:
         Environment.JOB_UID: climatejob.metadata.uid,
         Environment.IMAGE: settings.runner_image,
     }
+    request_id = climatejob.metadata.annotations.get(names.ANNOTATION_REQUEST_ID)
+    if request_id:
+        # An annotation may be long; anybody may have written it.
+        values[Environment.REQUEST_ID] = request_id[:MAX_REQUEST_ID]
     sources: dict[Environment, Manifest] = {
         Environment.POD_UID: {"fieldRef": {"fieldPath": "metadata.uid"}},
         Environment.MEMORY_LIMIT: {

@@ -4,7 +4,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 
-from climatejobs.names import ExitCode
+from climatejobs.names import Environment, ExitCode
 from climatejobs.results import ResultDocument, describe_error
 from climatejobs_runner import commands, failures, results
 from climatejobs_runner.stopping import Stop, Stopped
@@ -13,6 +13,10 @@ from climatejobs_runner.stopping import Stop, Stopped
 def carry_out(arguments: Sequence[str], environment: Mapping[str, str], stop: Stop) -> int:
     """Do what is asked and write the result document; returns the exit status."""
     options = commands.parse(arguments, environment)
+    origin = _name_origin(environment)
+    if origin:
+        sys.stderr.write(f"{origin}\n")
+        sys.stderr.flush()
     try:
         document = commands.execute(options, stop)
     except Stopped:
@@ -26,6 +30,14 @@ def carry_out(arguments: Sequence[str], environment: Mapping[str, str], stop: St
         return _report(ResultDocument(error=describe_error(failure.error)), options, failure.exit_code)
     sys.stdout.write(results.describe(document) + "\n")
     return _report(document, options, ExitCode.DONE)
+
+
+def _name_origin(environment: Mapping[str, str]) -> str:
+    """What this work is called elsewhere: by Kubernetes, and in the log of the API. Nothing on a laptop."""
+    names = {"job": Environment.JOB_NAME, "request": Environment.REQUEST_ID, "shard": Environment.SHARD}
+    given = ((label, environment.get(name)) for label, name in names.items())
+    # Quoted, so that whoever names the request writes no second line.
+    return ", ".join(f"{label} {value if value.isprintable() else ascii(value)}" for label, value in given if value)
 
 
 def _report(document: ResultDocument, options: commands.Options, status: int) -> int:

@@ -20,9 +20,10 @@ def rights_of(manifests: Sequence[Manifest], part: str) -> set[str]:
     return rights(of_kind(manifests, "Role")[f"climatejobs-{part}"])
 
 
-def test_the_api_handles_climatejobs_and_nothing_else(helm: Helm) -> None:
+def test_the_api_handles_climatejobs_and_reads_logs_and_nothing_else(helm: Helm) -> None:
     verbs = ("get", "list", "watch", "create", "patch", "delete")
-    assert rights_of(helm.template(), "api") == {f"climatejobs.io/climatejobs {verb}" for verb in verbs}
+    climatejobs = {f"climatejobs.io/climatejobs {verb}" for verb in verbs}
+    assert rights_of(helm.template(), "api") == {*climatejobs, "/pods list", "/pods/log get"}
 
 
 def test_the_operator_makes_jobs_and_writes_no_more_of_a_climatejob_than_its_status(helm: Helm) -> None:

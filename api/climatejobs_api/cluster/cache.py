@@ -111,6 +111,16 @@ class JobCache:
         for name in list(self._waiting):
             self._tell(name)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a job at the moment."""
+        return sum(len(waiting) for waiting in self._waiting.values())
+
+    @property
+    def open(self) -> bool:
+        """Whether there is any waiting still."""
+        return self._open
+
     async def wait(self, name: str, seconds: float, condition: Condition) -> None:
         """Return when the condition holds of the job of that name, after that many seconds, or when waits are stopped.
 

@@ -18,10 +18,14 @@ from pydantic import JsonValue
 from climatejobs import names
 from climatejobs_api.cluster.connection import Connection
 from climatejobs_api.cluster.records import Failure, decode_failure
-from climatejobs_api.store import JobGone, NameTaken, Refused, StoreAway
+from climatejobs_api.store import JobGone, NameTaken, NoLog, Refused, StoreAway
 
 MANAGER = "climatejobs-api"
 _CALL = aiohttp.ClientTimeout(total=20, sock_connect=5)
+_DOWNLOAD = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=20)
+_FOLLOW = aiohttp.ClientTimeout(total=None, sock_connect=5)
+MAX_FOLLOWED = 50
+"""Logs that are followed at a time: each holds a connection to the API server."""
 _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger(__name__)
 
@@ -42,6 +46,9 @@ class ClusterClient:
         self._connection = connection
         self._path = f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.PLURAL}"
         self._observe = observe
+        self._pods = f"/api/v1/namespaces/{namespace}/pods"
+        self._followed: set[aiohttp.ClientResponse] = set()
+        self._following = 0
 
     @classmethod
     async def connect(cls, namespace: str, kubeconfig: str | None = None) -> Self:
@@ -116,6 +123,46 @@ class ClusterClient:
             if response.status == 409:
                 raise JobGone(name)
             _raise_for(response, content)
+
+    async def list_pods(self, labels: str) -> bytes:
+        """The pods with those labels."""
+        async with self._call("GET", self._pods, verb="list", query={"labelSelector": labels}) as response:
+            content = await response.read()
+            _raise_for(response, content)
+            return content
+
+    @asynccontextmanager
+    async def open_log(self, pod: str, *, follow: bool, tail: int | None) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """What the runner in a pod writes; raises `NoLog` where it has written nothing yet, or the pod is gone."""
+        if follow and self._following >= MAX_FOLLOWED:
+            raise StoreAway(f"{MAX_FOLLOWED} logs are being followed already", retry_after=10)
+        query = {
+            "container": names.RUNNER_CONTAINER,
+            **({"follow": "true"} if follow else {}),
+            **({"tailLines": str(tail)} if tail is not None else {}),
+        }
+        self._following += follow
+        try:
+            async with self._call(
+                "GET", f"{self._pods}/{pod}/log", query=query, limits=_FOLLOW if follow else _DOWNLOAD
+            ) as response:
+                if response.status in (400, 404):
+                    raise NoLog(decode_failure(await response.read()).message)
+                if response.status != 200:
+                    _raise_for(response, await response.read())
+                if follow:
+                    self._followed.add(response)
+                try:
+                    yield response.content.iter_any()
+                finally:
+                    self._followed.discard(response)
+        finally:
+            self._following -= follow
+
+    def end_logs(self) -> None:
+        """End all following of logs."""
+        for response in list(self._followed):
+            response.close()
 
     @asynccontextmanager
     async def _call(

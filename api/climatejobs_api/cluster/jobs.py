@@ -4,8 +4,8 @@ import asyncio
 import logging
 import random
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 from pydantic import JsonValue
 
@@ -15,7 +15,8 @@ from climatejobs_api.cluster.cache import JobCache
 from climatejobs_api.cluster.client import ClusterClient
 from climatejobs_api.cluster.informer import Informer
 from climatejobs_api.cluster.records import Record, decode_record
-from climatejobs_api.store import JobFacts, Position, StoreAway, Submission, UnreadableJob, any_job
+from climatejobs_api.cluster.runs import decode_runs, select_pods
+from climatejobs_api.store import JobFacts, Position, Run, StoreAway, Submission, UnreadableJob, any_job
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,251}[a-z0-9])?")
 _log = logging.getLogger(__name__)
@@ -89,8 +90,22 @@ class ClusterJobs:
     async def wait_for_change(self, job: ClimateJob, seconds: float) -> ClimateJob | None:
         return await await_change(self._cache, job, seconds)
 
+    async def list_runs(self, job: ClimateJob, shard: int) -> Sequence[Run]:
+        selector = select_pods(job.metadata.uid, shard=shard if job.spec.parallelism > 1 else None)
+        return decode_runs(await self._client.list_pods(selector), job.status)
+
+    def open_log(
+        self, run: Run, *, follow: bool, tail: int | None
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return self._client.open_log(run.key, follow=follow, tail=tail)
+
+    @property
+    def stopping(self) -> bool:
+        return not self._cache.open
+
     def stop_waiting(self) -> None:
         self._cache.stop_waiting()
+        self._client.end_logs()
 
     def _take(self, content: bytes) -> Record:
         """Keep what a call has brought, so that every later read sees it."""

@@ -1,6 +1,6 @@
 """Jobs: which there are, how each stands, what it gave, and how it is stopped and removed."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -34,6 +34,9 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 JobId = Annotated[str, Path(alias="jobId", description="Id of a job.")]
 OutputId = Annotated[str, Path(alias="outputId", description="Name of an output of the job's process.")]
+
+
+_UNCHANGED: dict[str, Any] = {"description": "Nothing has changed since the ETag in If-None-Match was given."}
 
 
 def _split(values: object) -> object:
@@ -123,14 +126,13 @@ async def get_jobs(  # noqa: PLR0917  # by position or by name: the framework de
     operation_id="getStatus",
     summary="How a job stands",
     response_model=StatusInfo,
-    responses={304: {"description": "It stands as it stood when the ETag in If-None-Match was given."}},
+    responses={304: _UNCHANGED},
     dependencies=[Depends(require_json)],
 )
 async def get_status(job_id: JobId, request: Request, context: Current, links: RequestLinks) -> Response:
-    job = await _find(context, job_id)
-    etag = f'"{job.metadata.uid}-{job.metadata.resource_version}"'
-    headers = {"ETag": f"W/{etag}", "Cache-Control": "no-cache", **retry_after(job, context.now())}
-    if matches_etag(request.headers.get("if-none-match"), etag):
+    job = await find_job(context, job_id)
+    headers = {**_validators(job), **retry_after(job, context.now())}
+    if _is_known(request, job):
         return Response(status_code=304, headers=headers)
     return respond(describe_job(job, links), headers=headers)
 
@@ -142,7 +144,7 @@ async def get_status(job_id: JobId, request: Request, context: Current, links: R
     response_model=StatusInfo,
 )
 async def dismiss(job_id: JobId, context: Current, links: RequestLinks) -> Response:
-    job = await _find(context, job_id)
+    job = await find_job(context, job_id)
     if job.phase.terminal:
         await context.store.remove(job)
         return respond(describe_removed(job, links))
@@ -159,13 +161,18 @@ async def dismiss(job_id: JobId, context: Current, links: RequestLinks) -> Respo
     responses={
         200: {"description": "The results.", "content": {JSON: {"schema": {}}}},
         204: {"description": "The results, as Link headers."},
+        304: _UNCHANGED,
     },
 )
 async def get_results(job_id: JobId, request: Request, context: Current, links: RequestLinks) -> Response:
-    job = await _find(context, job_id)
+    job = await find_job(context, job_id)
     check_results(job)
+    # Which of the two forms is answered may hang on Accept.
+    headers = {**_validators(job), "Vary": "Accept"}
+    if _is_known(request, job):
+        return Response(status_code=304, headers=headers)
     parts = context.settings.strict or wants_multipart(request)
-    return await answer_results(job, links, context.settings.data, multipart=parts)
+    return await answer_results(job, links, context.settings.data, multipart=parts, headers=headers)
 
 
 @router.get(
@@ -173,19 +180,38 @@ async def get_results(job_id: JobId, request: Request, context: Current, links: 
     operation_id="getOutput",
     summary="One output of a job",
     response_model=None,
-    responses={200: {"description": "The output.", "content": {JSON: {"schema": {}}}}},
+    responses={200: {"description": "The output.", "content": {JSON: {"schema": {}}}}, 304: _UNCHANGED},
 )
-async def get_output(job_id: JobId, output: OutputId, context: Current, links: RequestLinks) -> Response:
-    job = await _find(context, job_id)
+async def get_output(
+    job_id: JobId, output: OutputId, request: Request, context: Current, links: RequestLinks
+) -> Response:
+    job = await find_job(context, job_id)
     check_results(job)
-    return await answer_output(job, output, links, context.settings.data)
+    headers = _validators(job)
+    if output in (job.status.results or {}) and _is_known(request, job):
+        return Response(status_code=304, headers=headers)
+    return await answer_output(job, output, links, context.settings.data, headers)
 
 
-async def _find(context: Context, job_id: str) -> ClimateJob:
+async def find_job(context: Context, job_id: str) -> ClimateJob:
+    """The job of that id; raises `Problem` 404."""
     job = await context.store.find(job_id)
     if job is None:
         raise no_such_job(job_id)
     return job
+
+
+def _validators(job: ClimateJob) -> dict[str, str]:
+    return {"ETag": f"W/{_etag(job)}", "Cache-Control": "no-cache"}
+
+
+def _is_known(request: Request, job: ClimateJob) -> bool:
+    """Whether the client holds the answer already."""
+    return matches_etag(request.headers.get("if-none-match"), _etag(job))
+
+
+def _etag(job: ClimateJob) -> str:
+    return f'"{job.metadata.uid}-{job.metadata.resource_version}"'
 
 
 def _page(links: Links, request: Request, cursor: str | None) -> str:

@@ -43,6 +43,12 @@ class Replica:
     def url(self) -> str:
         return str(self.http.base_url).rstrip("/")
 
+    @property
+    def open_files(self) -> int:
+        """How many files and connections the process holds."""
+        assert self._process is not None
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
+
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(

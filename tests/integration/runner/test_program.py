@@ -35,6 +35,8 @@ def test_everything_can_come_from_the_environment(runner: Runner, source: str) -
         CLIMATEJOBS_RESULT=str(result),
         CLIMATEJOBS_JOB_UID="job",
         CLIMATEJOBS_POD_UID="pod",
+        CLIMATEJOBS_JOB_NAME="resample-1",
+        CLIMATEJOBS_REQUEST_ID="r-1\nr-2",
         CLIMATEJOBS_MEMORY_LIMIT=str(2**30),
     )
     output, log = process.communicate(timeout=120)
@@ -42,6 +44,7 @@ def test_everything_can_come_from_the_environment(runner: Runner, source: str) -
     assert json.loads(result.read_text())["outputs"]["dataset"]["id"] == "source_1d_mean"
     assert '"source_1d_mean"' in output
     assert "(100 %, 48 of 48 steps)" in log
+    assert log.startswith("job resample-1, request 'r-1\\nr-2'\n")
 
 
 def test_a_failure_is_told_in_words_and_in_the_result(runner: Runner, capsys: pytest.CaptureFixture[str]) -> None:

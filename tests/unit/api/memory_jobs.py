@@ -1,7 +1,9 @@
 """A job store without a cluster: the API's own cache, with the test in the operator's place."""
 
+import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +11,7 @@ from climatejobs.model import ClimateJob
 from climatejobs_api.cluster.cache import JobCache
 from climatejobs_api.cluster.jobs import await_change, build_manifest
 from climatejobs_api.cluster.records import Record, decode_record
-from climatejobs_api.store import JobFacts, JobGone, NameTaken, Position, Submission, any_job
+from climatejobs_api.store import JobFacts, JobGone, NameTaken, NoLog, Position, Run, Submission, any_job
 
 type Manifest = dict[str, Any]
 
@@ -21,6 +23,12 @@ class MemoryJobs:
         self.cache = JobCache()
         self.alive = True
         self.synced = True
+        self.runs: list[Run] = []
+        self.logs: dict[str, asyncio.Queue[bytes | Exception | None]] = {}
+        """What each run writes, by its key; None is its end."""
+        self.asked: list[tuple[str, int | None]] = []
+        """Logs that were opened, with the lines asked for."""
+        self.reading = 0
         self._version = 0
         self._manifests: dict[str, Manifest] = {}
 
@@ -65,6 +73,24 @@ class MemoryJobs:
     async def wait_for_change(self, job: ClimateJob, seconds: float) -> ClimateJob | None:
         return await await_change(self.cache, job, seconds)
 
+    async def list_runs(self, job: ClimateJob, shard: int) -> Sequence[Run]:
+        return self.runs
+
+    @asynccontextmanager
+    async def open_log(self, run: Run, *, follow: bool, tail: int | None) -> AsyncGenerator[AsyncIterator[bytes]]:
+        if run.key not in self.logs:
+            raise NoLog
+        self.asked.append((run.key, tail))
+        self.reading += 1
+        try:
+            yield _drain(self.logs[run.key])
+        finally:
+            self.reading -= 1
+
+    @property
+    def stopping(self) -> bool:
+        return not self.cache.open
+
     def stop_waiting(self) -> None:
         self.cache.stop_waiting()
 
@@ -95,6 +121,13 @@ class MemoryJobs:
         record = decode_record(json.dumps(manifest).encode())
         self.cache.put(record)
         return record.read()
+
+
+async def _drain(written: asyncio.Queue[bytes | Exception | None]) -> AsyncIterator[bytes]:
+    while (piece := await written.get()) is not None:
+        if isinstance(piece, Exception):
+            raise piece
+        yield piece
 
 
 def _read(records: Iterable[Record], limit: int, matches: Callable[[JobFacts], bool]) -> list[ClimateJob]:

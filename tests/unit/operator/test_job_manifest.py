@@ -8,6 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from climatejobs import names
 from climatejobs.names import Environment
 from climatejobs_operator.actions import CreateJob
 from climatejobs_operator.job_manifest import Manifest, build_job, lay_over, memory_limit
@@ -79,5 +80,15 @@ def test_laying_over_merges_objects_joins_lists_and_replaces_the_rest() -> None:
 
 def test_every_variable_of_the_contract_is_set() -> None:
     text = json.dumps(build())
-    where_shared = {Environment.SHARDS, Environment.SHARD}
-    assert all(f'"name": "{name}"' in text for name in Environment if name not in where_shared)
+    sometimes = {Environment.SHARDS, Environment.SHARD, Environment.REQUEST_ID}
+    assert all(f'"name": "{name}"' in text for name in set(Environment) - sometimes)
+
+
+def test_the_runner_is_told_which_request_made_the_job() -> None:
+    climatejob = make_climatejob()
+    annotations = {names.ANNOTATION_REQUEST_ID: "r-$1" + "x" * 1000}
+    climatejob = climatejob.model_copy(
+        update={"metadata": climatejob.metadata.model_copy(update={"annotations": annotations})}
+    )
+    text = json.dumps(build_job(climatejob, FIRST, SETTINGS))
+    assert f'{{"name": "{Environment.REQUEST_ID}", "value": "r-$$1{"x" * 124}"}}' in text
