@@ -1,0 +1,143 @@
+"""Everything that turns a Job into an ended pod, played on a bare control plane.
+
+Jobs and pods get the writes that the Job controller, the scheduler and a kubelet give them, in their order; only
+the time in between is ours. Nothing runs, so what is measured is how fast decisions are made and written.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from api_server import ApiServer, Object
+from climatejobs import names
+
+_FINALIZER = "batch.kubernetes.io/job-tracking"
+_RESULT = '{"outputs":{"message":"hello"}}'
+
+
+class JobController:
+    """Plays the life of every Job of one namespace."""
+
+    def __init__(self, server: ApiServer, compute: Callable[[str], Awaitable[None]]) -> None:
+        self._server = server
+        self._compute = compute
+        """Returns when the pod of that ClimateJob is to end."""
+        self._tasks: set[asyncio.Task[None] | None] = set()
+        self.seen_at: dict[str, float] = {}
+        """When the Job of a ClimateJob was first seen, by the monotonic clock."""
+        self.ended_at: dict[str, float] = {}
+        """When the pod of a ClimateJob was said to have succeeded."""
+
+        self._changed = asyncio.Condition()
+
+    @property
+    def running(self) -> int:
+        """Jobs whose life is not over."""
+        return len(self._tasks)
+
+    async def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Wait for something that becomes true when a Job is made or its life is over."""
+        async with self._changed:
+            await self._changed.wait_for(holds)
+
+    async def run(self) -> None:
+        """Follow the namespace until cancelled."""
+        try:
+            async for kind, job in self._server.watch(self._server.path("batch/v1", "jobs")):
+                name = job["metadata"]["name"]
+                if kind == "ADDED" and name not in self.seen_at:
+                    self.seen_at[name] = time.monotonic()
+                    self._tasks.add(asyncio.create_task(self._follow(job)))
+                    await self._tell()
+        finally:
+            for task in filter(None, self._tasks):
+                task.cancel()
+
+    async def _follow(self, job: Object) -> None:
+        await self._live(job)
+        self._tasks.discard(asyncio.current_task())
+        await self._tell()
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _live(self, job: Object) -> None:
+        name = job["metadata"]["name"]
+        pods = self._server.path("v1", "pods")
+        pod_status = f"{pods}/{name}-0/status"
+        job_status = self._server.path("batch/v1", "jobs", name, "status")
+        pod = await self._server.post(pods, _pod(job))
+        await self._server.merge(job_status, {"status": {"startTime": _now(), "active": 1, "ready": 0}})
+        await self._server.merge(pod_status, {"status": {"conditions": [{"type": "PodScheduled", "status": "True"}]}})
+        started = _now()
+        await self._server.merge(pod_status, {"status": _pod_says("Running", {"running": {"startedAt": started}})})
+        await self._server.merge(job_status, {"status": {"ready": 1}})
+        await self._compute(name)
+        terminated = {"exitCode": 0, "reason": "Completed", "message": _RESULT}
+        terminated |= {"startedAt": started, "finishedAt": _now()}
+        await self._server.merge(pod_status, {"status": _pod_says("Succeeded", {"terminated": terminated})})
+        self.ended_at[name] = time.monotonic()
+        uncounted = {"succeeded": [pod["metadata"]["uid"]]}
+        await self._server.merge(
+            job_status, {"status": {"active": 0, "ready": 0, "uncountedTerminatedPods": uncounted}}
+        )
+        await self._server.merge(f"{pods}/{name}-0", {"metadata": {"finalizers": None}})
+        accepted = _condition("SuccessCriteriaMet")
+        await self._server.merge(
+            job_status,
+            {"status": {"succeeded": 1, "uncountedTerminatedPods": {"succeeded": []}, "conditions": [accepted]}},
+        )
+        await self._server.merge(
+            job_status, {"status": {"completionTime": _now(), "conditions": [accepted, _condition("Complete")]}}
+        )
+
+
+def _pod(job: Object) -> Object:
+    name, uid = job["metadata"]["name"], job["metadata"]["uid"]
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid, "controller": True}
+    template = job["spec"]["template"]
+    metadata = {"name": f"{name}-0", "finalizers": [_FINALIZER], "ownerReferences": [owner]}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**metadata, "labels": template["metadata"]["labels"]},
+        "spec": template["spec"],
+    }
+
+
+def _pod_says(phase: str, state: Object) -> Object:
+    running = "running" in state
+    return {
+        "phase": phase,
+        "conditions": [
+            {"type": "PodScheduled", "status": "True"},
+            {"type": "Ready", "status": "True" if running else "False", "lastTransitionTime": _now()},
+        ],
+        "containerStatuses": [
+            {
+                "name": names.RUNNER_CONTAINER,
+                "image": "runner",
+                "imageID": "",
+                "ready": running,
+                "restartCount": 0,
+                "state": state,
+            }
+        ],
+    }
+
+
+def _condition(type_: str) -> Object:
+    return {
+        "type": type_,
+        "status": "True",
+        "reason": "CompletionsReached",
+        "message": "Reached expected number of succeeded pods",
+        "lastProbeTime": _now(),
+        "lastTransitionTime": _now(),
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
