@@ -54,6 +54,8 @@ def describe_transition(old: ClimateJobStatus, new: ClimateJobStatus, decision: 
             events.append(Event(Reason.STARTED, f"Attempt {new.attempts} runs"))
     elif decision.reason is Reason.RESUMED:
         events.append(Event(Reason.RESUMED, f"Resumed Job {new.job_name}"))
+    elif decision.reason is Reason.QUEUED and old.phase is None:
+        pass  # thousands may come at once, and their status says all there is to say
     elif new.phase is not old.phase or (new.message != old.message and decision.reason in _HELD):
         events.append(Event(decision.reason, new.message or decision.reason))
     return tuple(events)

@@ -1,15 +1,13 @@
 """News from the cluster, whatever way it comes: into the cache, and its ClimateJob into the queue."""
 
-from collections.abc import Mapping
-
-from climatejobs_operator.cache import Cache, Entry, pod_job_name, read_entry, version_of
+from climatejobs_operator.cache import Cache, pod_job_name
 from climatejobs_operator.cluster import CLIMATEJOBS, JOBS
+from climatejobs_operator.entries import Entry, Manifest, has_ended, identify, read_entry
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.pods import Pod
 from climatejobs_operator.pulse import Pulse
+from climatejobs_operator.shelf import version_of
 from climatejobs_operator.workqueue import WorkQueue
-
-type Manifest = Mapping[str, object]
 
 
 class Intake:
@@ -22,12 +20,12 @@ class Intake:
 
     def take_climatejob(self, manifest: Manifest, *, deleted: bool) -> None:
         """News of a ClimateJob. One that ends leaves the watched selection, which looks like a deletion."""
-        entry = read_entry(manifest)
-        name = entry.metadata.name
-        self._pulse.hear(CLIMATEJOBS.plural, name, version_of(entry))
-        if deleted or entry.climatejob.phase.terminal:
-            self._cache.end(entry)
-        elif self._cache.climatejobs.put(entry):
+        name, version = (identity := identify(manifest)).name, identity.version
+        self._pulse.hear(CLIMATEJOBS.plural, name, version)
+        if deleted or has_ended(manifest):
+            self._cache.end(name, version)
+        elif self._cache.climatejobs.is_news(name, version):  # most are echoes of our own writes: not worth reading
+            self._cache.climatejobs.put(read_entry(manifest))
             self._queue.add(name)
 
     def take_job(self, manifest: Manifest, *, deleted: bool) -> None:
@@ -47,7 +45,7 @@ class Intake:
         """The answer to a status write of ours: known at once, without waiting for its echo."""
         self._pulse.expect(CLIMATEJOBS.plural, entry.metadata.name, version_of(entry))
         if entry.climatejob.phase.terminal:
-            self._cache.end(entry)
+            self._cache.end(entry.metadata.name, version_of(entry))
         else:
             self._cache.climatejobs.put(entry)
 

@@ -14,7 +14,7 @@ import kopf
 
 from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import CLIMATEJOBS, Cluster, ClusterError
-from climatejobs_operator.handlers import build_registry, build_settings
+from climatejobs_operator.handlers import NoMemories, build_registry, build_settings
 from climatejobs_operator.intake import Intake
 from climatejobs_operator.login import Credentials, NoCredentials
 from climatejobs_operator.logs import configure_logging
@@ -76,7 +76,13 @@ async def operate(settings: Settings, credentials: Credentials) -> None:
 
 async def watch(settings: Settings, registry: kopf.OperatorRegistry) -> None:
     """kopf, until a signal ends it."""
-    await kopf.operator(registry=registry, settings=build_settings(), namespaces=[settings.namespace], standalone=True)
+    await kopf.operator(
+        registry=registry,
+        settings=build_settings(),
+        memories=NoMemories(),
+        namespaces=[settings.namespace],
+        standalone=True,
+    )
 
 
 async def wait_until_served(cluster: Cluster) -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
 from typing import NamedTuple
 
 from climatejobs_operator.cache import Cache
@@ -39,10 +40,10 @@ class Ticket(NamedTuple):
 def admit(waiting: Iterable[Ticket], held: Counter[str], limits: Limits) -> list[str]:
     """The waiting jobs that get a slot now, when the submitters hold `held` slots. `waiting` is in order."""
     free = limits.running - held.total() if limits.running else None
+    if free is not None and free <= 0:
+        return []
     taken = Counter(held)
     admitted: list[str] = []
-    if free is not None and free <= 0:
-        return admitted
     for ticket in waiting:
         if limits.per_submitter and taken[ticket.submitter] >= limits.per_submitter:
             continue
@@ -81,6 +82,8 @@ class Line:
         self._limits = limits
         self._call = call
         self._waiting: list[Ticket] = []
+        self._by_submitter: dict[str, list[Ticket]] = {}
+        """The same tickets, a line for each submitter."""
         self._tickets: dict[str, Ticket] = {}
         self._held: dict[str, str] = {}
         """Submitters of the jobs that hold a slot or were promised one."""
@@ -143,7 +146,23 @@ class Line:
         submitter = self._tickets[name].submitter
         if self._limits.per_submitter and self._counts[submitter] >= self._limits.per_submitter:
             return []  # spares a look along the line to each of a submitter's many jobs
-        return admit(self._waiting, self._counts, self._limits)
+        return self._admit()
+
+    def _admit(self) -> list[str]:
+        return admit(self._candidates(), self._counts, self._limits)
+
+    def _candidates(self) -> Iterable[Ticket]:
+        """In order, all whose turn it may be: of thousands of one submitter, no more than may run beside each other."""
+        most = self._limits.per_submitter
+        if not most:
+            return self._waiting
+        return merge(
+            *(
+                tickets[: most - self._counts[submitter]]
+                for submitter, tickets in self._by_submitter.items()
+                if self._counts[submitter] < most
+            )
+        )
 
     def _promise(self, name: str) -> None:
         submitter = self._tickets[name].submitter
@@ -157,6 +176,7 @@ class Line:
             announced = self._announced.get(ticket.name)
             self._leave(ticket.name)
             insort(self._waiting, ticket)
+            insort(self._by_submitter.setdefault(ticket.submitter, []), ticket)
             self._tickets[ticket.name] = ticket
             if announced is not None:
                 self._announced[ticket.name] = announced
@@ -166,8 +186,11 @@ class Line:
         ticket = self._tickets.pop(name, None)
         if ticket is None:
             return
-        index = bisect_left(self._waiting, ticket)
-        del self._waiting[index]
+        index = _take_out(self._waiting, ticket)
+        siblings = self._by_submitter[ticket.submitter]
+        _take_out(siblings, ticket)
+        if not siblings:
+            del self._by_submitter[ticket.submitter]
         if index < ANNOUNCED_PLACES <= len(self._waiting):
             self._call(self._waiting[ANNOUNCED_PLACES - 1].name)
 
@@ -185,13 +208,20 @@ class Line:
         self._counts[submitter] -= 1
         if not self._counts[submitter]:
             del self._counts[submitter]
-        for admitted in admit(self._waiting, self._counts, self._limits):
+        for admitted in self._admit():
             self._call(admitted)
 
 
 def submitter_of(seen: Observation) -> str:
     """Whose slots count together; all who do not say who they are, are one."""
     return seen.climatejob.spec.submitted_by or ""
+
+
+def _take_out(tickets: list[Ticket], ticket: Ticket) -> int:
+    """Remove a ticket from a sorted line; the index it had."""
+    index = bisect_left(tickets, ticket)
+    del tickets[index]
+    return index
 
 
 def _ticket(seen: Observation) -> Ticket:

@@ -15,7 +15,7 @@ from climatejobs import names
 from climatejobs.model import ClimateJob
 from climatejobs.names import Reason
 from climatejobs_operator.actions import Action, ConfirmGone, CreateJob, DeleteJob, DeletePod, ResumeJob, SuspendJob
-from climatejobs_operator.cache import Cache, Entry, read_entry
+from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import (
     CLIMATEJOBS,
     EVENTS,
@@ -27,6 +27,7 @@ from climatejobs_operator.cluster import (
     NotFound,
     Refused,
 )
+from climatejobs_operator.entries import read_entry
 from climatejobs_operator.events import Event, build_event
 from climatejobs_operator.intake import Intake
 from climatejobs_operator.job_manifest import build_job
@@ -40,6 +41,10 @@ from climatejobs_operator.settings import Settings
 from climatejobs_operator.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
+
+
+class Unhurried(Exception):
+    """The job stands in line and has nothing to do but say so, while others have to be looked at."""
 
 
 class Outdated(Exception):
@@ -104,6 +109,9 @@ class Reconciler:
         except Outdated:
             self._queue.add(key)
             return
+        except Unhurried:
+            self._queue.add(key, patient=True)
+            return
         except Hindered as hindrance:
             self._queue.retry(key, hindrance.retry_after)
             return
@@ -116,6 +124,8 @@ class Reconciler:
         seen = self._cache.observe(key)
         if seen is not None:
             seen = replace(seen, place=self._line.secure(key))
+            if seen.place is not None and self._queue.pressed:
+                raise Unhurried
         else:
             seen = await self._look_behind(key)
         if seen is None:
@@ -229,7 +239,7 @@ class Reconciler:
                 CLIMATEJOBS, metadata.name, metadata.resource_version, plan.status.to_manifest()
             )
         except NotFound:
-            self._cache.end(Entry(climatejob))
+            self._cache.end(metadata.name, int(metadata.resource_version))
             return
         except Conflict:
             await self._refresh(climatejob)
@@ -250,7 +260,7 @@ class Reconciler:
         except NotFound:
             return
         if entry.climatejob.phase.terminal:
-            self._cache.end(entry)
+            self._cache.end(entry.metadata.name, entry.metadata.version)
         else:
             self._cache.climatejobs.put(entry)
 

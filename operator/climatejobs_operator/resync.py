@@ -8,13 +8,15 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
-from climatejobs_operator.cache import Cache, Entry, HasMetadata, Shelf, pod_job_name, read_entry
+from climatejobs_operator.cache import Cache, pod_job_name
 from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS, Cluster, ClusterError, Resource
+from climatejobs_operator.entries import Entry, identify, read_entry
 from climatejobs_operator.handlers import LIVE, MANAGED
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.logs import fields
 from climatejobs_operator.pods import Pod
 from climatejobs_operator.pulse import Pulse
+from climatejobs_operator.shelf import HasMetadata, Shelf
 from climatejobs_operator.workqueue import Backoff, WorkQueue
 
 SETTLE_SECONDS = 10.0
@@ -76,7 +78,7 @@ class Resync:
             ),
         }
         for name in self._cache.climatejobs.names():
-            self._queue.add(name)
+            self._queue.add(name, patient=True)
         logger.info(
             "Compared with the cluster: %s",
             ", ".join(f"{count} {kind} put right" for kind, count in repaired.items()),
@@ -93,20 +95,24 @@ class Resync:
         labels: str = "",
         fields_: str = "",
     ) -> int:
-        listed: list[T] = []
-        version = 0
+        listed: set[str] = set()
+        version = repaired = 0
         async for page in self._cluster.list_pages(resource, labels=labels, fields=fields_):
-            listed.extend(read(manifest) for manifest in page.items)
             version = int(page.version)
-        changed, gone = shelf.compare(listed, version)
-        for item in changed:
-            shelf.put(item)
-            self._queue.add(key(item))
+            for manifest in page.items:
+                identity = identify(manifest)
+                listed.add(identity.name)
+                if shelf.is_news(identity.name, identity.version):
+                    item = read(manifest)
+                    shelf.put(item)
+                    self._queue.add(key(item))
+                    repaired += 1
+        gone = shelf.find_gone(listed, version)
         for item in gone:
             self._pulse.hear(resource.plural, item.metadata.name, version)
             if isinstance(item, Entry):
-                self._cache.end(item)
+                self._cache.end(item.metadata.name, item.metadata.version)
             else:
                 shelf.discard([item])
             self._queue.add(key(item))
-        return len(changed) + len(gone)
+        return repaired + len(gone)

@@ -39,7 +39,7 @@ class Settings(BaseModel):
     max_running: Annotated[int, Field(ge=0)] = 10
     """ClimateJobs that have a Job at the same time; 0 is no limit."""
     max_running_per_submitter: Annotated[int, Field(ge=0)] = 0
-    workers: Annotated[int, Field(ge=1, le=64)] = 4
+    workers: Annotated[int, Field(ge=1, le=64)] = 16
     resync_seconds: Annotated[float, Field(ge=1)] = 600
     probe_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -35,7 +35,7 @@ class ModelOperator:
     def __init__(self, cluster: ModelCluster, limits: Limits = ONE_SLOT) -> None:
         timetable = ManualTimetable()
         self.cache = Cache()
-        queue = WorkQueue(timetable, lambda: 0.5)
+        self.queue = queue = WorkQueue(timetable, lambda: 0.5)
         pulse = Pulse(queue, timetable.time)
         self.intake = Intake(self.cache, queue, pulse)
         line = Line(self.cache, limits, queue.add)
@@ -67,6 +67,8 @@ class ModelOperator:
 
     def reconcile(self) -> None:
         """Act on what is known, again where that proves to be outdated."""
+        while len(self.queue):
+            self.queue.finish(run(self.queue.take()))
         for _ in range(5):
             try:
                 run(self.reconciler.reconcile(NAME))

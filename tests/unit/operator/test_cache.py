@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from climatejobs.model import Phase
-from climatejobs_operator.cache import Cache, Entry, read_entry
+from climatejobs_operator.cache import Cache
+from climatejobs_operator.entries import Entry, read_entry
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.pods import Pod
 from tests.unit.operator.builders import Manifest, climatejob_manifest, ended_pod, make_job, make_pod, running_pod
@@ -58,16 +59,15 @@ def test_a_list_shows_what_a_watch_has_lost(cache: Cache) -> None:
     kept, lost, made_since = make_job("kept", version=1), make_job("lost", version=2), make_job("since", version=12)
     for job in (kept, lost, made_since):
         cache.jobs.put(job)
-    changed, gone = cache.jobs.compare([make_job("kept", version=8), make_job("new", version=9)], 10)
-    assert {job.metadata.name for job in changed} == {"kept", "new"}
+    gone = cache.jobs.find_gone({"kept", "new"}, 10)
     assert [job.metadata.name for job in gone] == ["lost"]
 
 
 def test_a_list_does_not_bring_back_what_was_deleted_after_it(cache: Cache) -> None:
     cache.jobs.put(make_job(version=3))
     cache.jobs.remove(make_job(version=11))
-    changed, gone = cache.jobs.compare([make_job(version=3)], 10)
-    assert (changed, gone) == ([], [])
+    assert not cache.jobs.is_news("job", 3)
+    assert cache.jobs.is_news("job", 12)
 
 
 def test_an_observation_has_the_pods_of_that_very_climatejob(cache: Cache) -> None:
@@ -91,11 +91,11 @@ class TestAnEndedPod:
     def test_is_kept_for_its_error_though_deleted(self, cache: Cache) -> None:
         pod = self.hold(cache)
         assert cache.pods.get("pod-1") == pod
-        assert cache.pods.compare([], 100) == ([], [])
+        assert cache.pods.find_gone([], 100) == []
 
     def test_is_dropped_with_its_climatejob(self, cache: Cache) -> None:
         self.hold(cache)
-        cache.end(entry(version=9, status={"phase": "Failed"}))
+        cache.end("job", 9)
         assert len(cache.pods) == 0
 
     def test_is_not_kept_for_a_climatejob_that_is_over(self, cache: Cache) -> None:
@@ -109,6 +109,25 @@ def test_a_spec_that_the_model_refuses_is_kept_with_the_reason() -> None:
     assert read.unreadable is not None
     assert "maxAttempts" in read.unreadable
     assert read.climatejob.phase is Phase.PENDING
+
+
+@pytest.mark.parametrize("annotations", [{}, {"climatejobs.io/submitted-at": "2026-02-01T11:59:00.123456Z"}])
+def test_what_is_folded_is_read_as_it_was(annotations: dict[str, str]) -> None:
+    spec: Manifest = {"inputs": {"message": "hello", "gap": None}, "submittedBy": "ann", "priority": 3}
+    manifest = climatejob_manifest(status={"phase": "Pending", "message": "Waiting in line, place 7."}, **spec)
+    manifest["metadata"]["annotations"] = annotations
+    read = read_entry(manifest)
+    before = read.climatejob
+    read.fold()
+    assert read.climatejob is not before
+    assert read.climatejob == before
+
+
+def test_only_what_waits_is_folded() -> None:
+    read = entry(status={"phase": "Running", "jobName": "job"})
+    before = read.climatejob
+    read.fold()
+    assert read.climatejob is before
 
 
 @pytest.mark.parametrize("status", [{}, {"conditions": []}])

@@ -90,7 +90,7 @@ class TestAJobInLine:
         assert plan.actions == ()
         assert figures(plan) == (Phase.PENDING, None)
         assert plan.status.message == "Waiting in line, place 3."
-        assert [event.reason for event in plan.events] == [Reason.QUEUED]
+        assert plan.events == (), "thousands may come at once: one write each, not two"
         assert plan.wake_at == NOW + timedelta(seconds=60)
 
     @pytest.mark.parametrize(

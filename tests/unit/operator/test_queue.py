@@ -9,7 +9,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from climatejobs_operator.cache import Cache, Entry
+from climatejobs_operator.cache import Cache
+from climatejobs_operator.entries import Entry
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.queue import Limits, Line, Ticket, admit
 from tests.unit.operator.builders import NOW, make_climatejob, make_job, running_pod
@@ -54,9 +55,7 @@ class Installation:
         return str(self.version)
 
     def end(self, name: str) -> None:
-        climatejob = make_climatejob(name)
-        metadata = climatejob.metadata.model_copy(update={"resource_version": self._next()})
-        self.cache.end(Entry(climatejob.model_copy(update={"metadata": metadata})))
+        self.cache.end(name, int(self._next()))
 
 
 def test_a_slot_is_promised_once_even_before_its_job_is_there() -> None:
@@ -120,6 +119,14 @@ def test_submitters_are_limited_each_for_itself_and_the_nameless_are_one() -> No
     here.submit("d")
     here.submit("e", submittedBy="")
     assert [name for name in "abcde" if here.place(name) is None] == ["a", "c"]
+
+
+def test_of_each_submitter_the_first_is_called_and_the_most_urgent_before_all_others() -> None:
+    here = Installation(Limits(running=2, per_submitter=1))
+    for name, submitter, priority in (("a", "ann", 0), ("b", "bob", 1), ("c", "cat", 2), ("d", "ann", 9)):
+        here.submit(name, submittedBy=submitter, priority=priority)
+    assert [here.place(name) for name in "abcd"] == [2, 1, None, None]
+    assert set(here.called) == {"c", "d"}
 
 
 def test_a_job_holds_its_slot_while_a_pod_of_it_lives() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from climatejobs_operator.cluster import CLIMATEJOBS, EVENTS, JOBS, PODS, Refused, Resource
 from climatejobs_operator.cluster import Manifest as ReadManifest
+from climatejobs_operator.reconcile import Unhurried
 from tests.unit.operator import builders
 from tests.unit.operator.model_cluster import Died, Manifest, ModelCluster
 from tests.unit.operator.model_operator import ModelOperator, run
@@ -213,6 +214,19 @@ def test_an_event_that_cannot_be_posted_does_no_harm(cluster: ModelCluster, oper
     cluster.create = refuse_events
     operator.reconcile()
     assert cluster.status["attempts"] == 1
+
+
+def test_a_job_in_line_is_told_its_place_when_nothing_is_left_that_is_urgent(
+    cluster: ModelCluster, operator: ModelOperator
+) -> None:
+    cluster.occupy()
+    run(operator.resync.compare())
+    version = cluster.version
+    with pytest.raises(Unhurried):
+        run(operator.reconciler.reconcile("job"))
+    assert cluster.version == version
+    operator.reconcile()
+    assert cluster.status["message"] == "Waiting in line, place 1."
 
 
 def test_a_climatejob_that_was_deleted_is_let_go(cluster: ModelCluster, operator: ModelOperator) -> None:

@@ -14,7 +14,7 @@ NEEDED = {
 def test_three_variables_are_enough() -> None:
     settings = Settings.from_environment(NEEDED)
     assert (settings.namespace, settings.runner_image, settings.data_claim) == ("climate", "runner:1", "data")
-    assert (settings.workers, settings.resync_seconds, settings.probe_port) == (4, 600, 8080)
+    assert (settings.workers, settings.resync_seconds, settings.probe_port) == (16, 600, 8080)
     assert (settings.max_running, settings.max_running_per_submitter) == (10, 0)
     assert settings.runner_pod == {}
 

@@ -39,6 +39,36 @@ async def test_a_key_at_work_comes_round_again_and_is_never_at_work_twice(queue:
     assert len(queue) == 0
 
 
+async def test_a_patient_key_comes_when_no_other_is_left(queue: WorkQueue) -> None:
+    queue.add("calm", patient=True)
+    queue.add("b")
+    queue.add("c")
+    assert queue.pressed
+    assert [await queue.take(), await queue.take()] == ["b", "c"]
+    assert (queue.pressed, len(queue)) == (False, 1)
+    assert await queue.take() == "calm"
+
+
+async def test_a_patient_key_that_becomes_urgent_comes_once_and_at_its_turn(queue: WorkQueue) -> None:
+    for key in ("a", "b"):
+        queue.add(key, patient=True)
+    queue.add("b")
+    queue.add("b", patient=True)
+    assert len(queue) == 2
+    assert [await queue.take(), await queue.take()] == ["b", "a"]
+    assert len(queue) == 0
+    queue.add("a", patient=True)
+    queue.add("a")
+    queue.finish("a")
+    assert queue.pressed, "it was added once more while it was at work, and urgently"
+
+
+async def test_a_patient_key_may_wait_for_long(queue: WorkQueue, timetable: ManualTimetable) -> None:
+    queue.add("a", patient=True)
+    timetable.advance(1000)
+    assert queue.oldest_seconds() == 0
+
+
 async def test_taking_waits_for_a_key(queue: WorkQueue) -> None:
     taken = asyncio.create_task(queue.take())
     await asyncio.sleep(0)
