@@ -32,10 +32,12 @@ COPY --chmod=755 images/install images/assemble /opt/build/
 
 FROM base AS api
 COPY requirements/api.txt /opt/requirements.txt
-# The API uses the asynchronous client of `kubernetes`; the synchronous twin is a fifth of the image.
+# Of `kubernetes` the API uses what finds the cluster and its credentials: the generated models and calls, which are
+# loaded only where they are named, are a third of the image.
 RUN --mount=type=bind,from=builder,source=/opt/build,target=/opt/build \
     --mount=type=secret,id=pip --mount=type=secret,id=ca \
-    /opt/build/install 'kubernetes/client/api/[a-z]*' 'kubernetes/client/models/[a-z]*'
+    /opt/build/install 'kubernetes/client/api/[a-z]*' 'kubernetes/client/models/[a-z]*' \
+        'kubernetes/aio/client/api/[a-z]*' 'kubernetes/aio/client/models/[a-z]*'
 EXPOSE 8080
 ENTRYPOINT ["catatonit", "--", "climatejobs-api"]
 ARG VERSION=

@@ -12,7 +12,7 @@ from climatejobs_images.parts import PARTS, ROOT
 
 pytestmark = pytest.mark.e2e
 
-MOST_MEGABYTES = {"api": 280, "operator": 250, "runner": 900}
+MOST_MEGABYTES = {"api": 230, "operator": 250, "runner": 900}
 ABSENT = {
     "api": {"climatejobs_operator", "climatejobs_runner", "kopf", "numpy", "xarray"},
     "operator": {"climatejobs_api", "climatejobs_runner", "fastapi", "kubernetes", "numpy"},
