@@ -7,8 +7,9 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Query, Request
 
+from climatejobs.ogc.links import Links
 from climatejobs_api.fetching import Fetcher
-from climatejobs_api.links import Arrival, Links, find_base
+from climatejobs_api.links import Arrival, find_base
 from climatejobs_api.pagination import MAX_LIMIT
 from climatejobs_api.settings import Settings
 from climatejobs_api.store import JobStore

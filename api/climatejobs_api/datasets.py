@@ -6,9 +6,9 @@ from pydantic import ValidationError
 
 from climatejobs.datasets import Dataset, pointer_path
 from climatejobs.errors import DataError, InvalidInput, NoSuchDataset
-from climatejobs_api.documents import Document, Link
+from climatejobs.ogc.documents import Document, Link
+from climatejobs.ogc.links import JSON, Links
 from climatejobs_api.files import exists_below, list_below, read_below
-from climatejobs_api.links import JSON, Links
 
 
 class DatasetPage(Dataset):

@@ -1,30 +1,11 @@
-"""Base of the JSON documents that are answered: camelCase, and without members that are not set."""
+"""JSON documents as answers, with their links repeated as headers."""
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel
 from starlette.responses import Response
 
-
-class Document(BaseModel):
-    """A JSON document."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
-
-
-class Link(Document):
-    """A link of the kind that all OGC API standards share."""
-
-    href: str
-    rel: str
-    type: str | None = None
-    title: str | None = None
-
-
-def render(document: BaseModel) -> str:
-    """The document as JSON, in one line."""
-    return document.model_dump_json(by_alias=True, exclude_none=True)
+from climatejobs.ogc.documents import Link, render
 
 
 def respond(document: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:

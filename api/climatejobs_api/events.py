@@ -6,9 +6,9 @@ A listener that is slow misses states in between and never the latest: nothing i
 from collections.abc import AsyncGenerator, Callable
 
 from climatejobs.model import ClimateJob
-from climatejobs_api.documents import render
-from climatejobs_api.links import Links
-from climatejobs_api.statusinfo import describe_job, describe_removed
+from climatejobs.ogc.documents import render
+from climatejobs.ogc.links import Links
+from climatejobs.ogc.statusinfo import describe_job, describe_removed
 from climatejobs_api.store import JobStore
 
 MEDIA_TYPE = "text/event-stream"

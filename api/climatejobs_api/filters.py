@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from climatejobs_api.statusinfo import StatusCode, code_of
+from climatejobs.ogc.statusinfo import StatusCode, code_of
 from climatejobs_api.store import EPOCH, JobFacts
 
 _DATE = (

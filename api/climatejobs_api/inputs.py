@@ -10,9 +10,9 @@ from typing import cast
 from pydantic import JsonValue
 
 from climatejobs.errors import ClimateJobsError, Fault, InvalidInput
+from climatejobs.ogc.links import JSON
 from climatejobs.processes import Process
 from climatejobs_api.fetching import Fetched
-from climatejobs_api.links import JSON
 from climatejobs_api.payloads import parse_json
 
 MAX_REFERENCES = 8

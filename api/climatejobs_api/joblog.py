@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from climatejobs.errors import TYPE_PREFIX
 from climatejobs.model import ClimateJob, Phase
+from climatejobs_api.polling import POLL_SECONDS
 from climatejobs_api.problems import Problem
-from climatejobs_api.statusinfo import POLL_SECONDS
 from climatejobs_api.store import Run
 
 _WAITING = frozenset({Phase.PENDING, Phase.SUSPENDED})

@@ -4,7 +4,7 @@ import re
 
 from fastapi import Request
 
-from climatejobs_api.links import JSON
+from climatejobs.ogc.links import JSON
 from climatejobs_api.problems import Problem
 
 _ZERO = re.compile(r"\s*0(?:\.0{0,3})?\s*")

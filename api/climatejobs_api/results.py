@@ -6,15 +6,13 @@ multipart body, those by reference as links; `document` is one JSON object with 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from anyio import to_thread
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 from starlette.responses import Response
 
-from climatejobs.datasets import DatasetOutput, StoredValue, value_path
+from climatejobs.datasets import StoredValue, value_path
 from climatejobs.errors import (
     TYPE_PREFIX,
     DataError,
@@ -26,26 +24,25 @@ from climatejobs.errors import (
     UserError,
 )
 from climatejobs.model import ClimateJob
-from climatejobs.processes import PROCESSES
+from climatejobs.ogc.links import JSON, Links
+from climatejobs.ogc.outputs import (
+    Wanted,
+    describe_member,
+    describe_reference,
+    describe_value,
+    list_declared,
+    list_wanted,
+    read_stored,
+)
+from climatejobs.ogc.statusinfo import status_code
 from climatejobs_api.files import read_below
-from climatejobs_api.links import JSON, ZARR, Links
 from climatejobs_api.multipart import Part, encode_parts
 from climatejobs_api.problems import EXCEPTIONS, Problem, no_such_job
-from climatejobs_api.statusinfo import status_code
 
 _AT_FAULT = frozenset(
     TYPE_PREFIX + kind.slug for kind in (UserError, InvalidInput, NoSuchProcess, NoSuchDataset, NoData, TooLarge)
 )
 """Types of errors that the request is to blame for, and not the installation."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One output that was asked for."""
-
-    name: str
-    value: JsonValue
-    by_reference: bool
 
 
 def check_results(job: ClimateJob) -> None:
@@ -79,14 +76,14 @@ async def answer_results(
 
     `multipart` says what becomes of several outputs where the request did not choose between raw and document.
     """
-    wanted = _wanted(job)
-    several = len(job.spec.outputs or _declared(job)) > 1
+    wanted = list_wanted(job)
+    several = len(job.spec.outputs or list_declared(job)) > 1
     raw = job.spec.response == "raw" or (job.spec.response is None and (multipart or not several))
     if not raw or not wanted:
         document = {each.name: await _member(job, each, links, data) for each in wanted}
         return _json(document, headers or {})
     if all(each.by_reference for each in wanted):
-        return _answer_links([_reference(job, each, links) for each in wanted], headers or {})
+        return _answer_links([describe_reference(job, each, links) for each in wanted], headers or {})
     if not several:
         return await _answer_bare(job, wanted[0], links, data, headers or {})
     parts = [await _part(job, each, links, data) for each in wanted]
@@ -128,60 +125,10 @@ def _failure(job: ClimateJob) -> Problem:
     )
 
 
-def _declared(job: ClimateJob) -> list[str]:
-    process = PROCESSES.get(job.spec.process)
-    return list(process.outputs.model_fields) if process else sorted(job.status.results or {})
-
-
-def _wanted(job: ClimateJob) -> list[Wanted]:
-    """Outputs asked for that have a value, in declared order: the cluster does not keep the order of members."""
-    results = job.status.results or {}
-    asked = job.spec.outputs
-    return [
-        Wanted(name, results[name], by_reference=bool(asked) and asked[name].transmission_mode == "reference")
-        for name in _declared(job)
-        if name in results and (not asked or name in asked)
-    ]
-
-
-def _as_dataset(value: JsonValue) -> DatasetOutput | None:
-    try:
-        return DatasetOutput.model_validate(value)
-    except ValidationError:
-        return None
-
-
-def _as_stored(value: JsonValue) -> StoredValue | None:
-    if not isinstance(value, dict) or value.get("kind") != "stored-value":
-        return None
-    try:
-        return StoredValue.model_validate(value)
-    except ValidationError:
-        return None
-
-
-def _reference(job: ClimateJob, wanted: Wanted, links: Links) -> dict[str, JsonValue]:
-    dataset = _as_dataset(wanted.value)
-    if dataset is not None:
-        href, media_type = links.version_zarr(dataset.id, dataset.version), ZARR
-    else:
-        stored = _as_stored(wanted.value)
-        href, media_type = links.output(job.metadata.name, wanted.name), stored.media_type if stored else JSON
-    return {"href": href, "rel": "item", "type": media_type, "title": wanted.name}
-
-
 async def _member(job: ClimateJob, wanted: Wanted, links: Links, data: Path) -> JsonValue:
-    """An output as a member of a document: a plain value, a qualified value, or a link."""
-    if wanted.by_reference:
-        return _reference(job, wanted, links)
-    value = _inline(wanted.value, links)
-    stored = _as_stored(wanted.value)
-    if stored is not None:
-        content = await to_thread.run_sync(_read_stored, job, wanted.name, stored, data)
-        value = cast(JsonValue, json.loads(content)) if stored.media_type == JSON else content.decode()
-    if isinstance(value, dict) and not value.keys() & {"value", "href", "bbox"}:
-        return {"value": value}
-    return value
+    stored = None if wanted.by_reference else read_stored(wanted.value)
+    content = await to_thread.run_sync(_read_file, job, wanted.name, stored, data) if stored is not None else None
+    return describe_member(job, wanted, links, content)
 
 
 def _answer_links(found: Sequence[Mapping[str, JsonValue]], headers: Mapping[str, str]) -> Response:
@@ -194,7 +141,7 @@ def _answer_links(found: Sequence[Mapping[str, JsonValue]], headers: Mapping[str
 
 async def _part(job: ClimateJob, wanted: Wanted, links: Links, data: Path) -> Part:
     if wanted.by_reference:
-        link = _reference(job, wanted, links)
+        link = describe_reference(job, wanted, links)
         return Part(wanted.name, str(link["type"]), b"", location=str(link["href"]))
     bare = await _answer_bare(job, wanted, links, data, {})
     return Part(wanted.name, bare.headers["content-type"], bytes(bare.body))
@@ -203,11 +150,11 @@ async def _part(job: ClimateJob, wanted: Wanted, links: Links, data: Path) -> Pa
 async def _answer_bare(
     job: ClimateJob, wanted: Wanted, links: Links, data: Path, headers: Mapping[str, str]
 ) -> Response:
-    stored = _as_stored(wanted.value)
+    stored = read_stored(wanted.value)
     if stored is not None:
-        content = await to_thread.run_sync(_read_stored, job, wanted.name, stored, data)
+        content = await to_thread.run_sync(_read_file, job, wanted.name, stored, data)
         return Response(content, headers=dict(headers), media_type=stored.media_type)
-    value = _inline(wanted.value, links)
+    value = describe_value(wanted.value, links)
     if isinstance(value, str):
         return Response(value, headers=dict(headers), media_type="text/plain")
     if isinstance(value, dict) and value.keys() == {"value", "mediaType"} and isinstance(value["value"], str):
@@ -215,21 +162,7 @@ async def _answer_bare(
     return _json(value, headers)
 
 
-def _inline(value: JsonValue, links: Links) -> JsonValue:
-    """The value, where it is a data set with the addresses at which it is found."""
-    dataset = _as_dataset(value)
-    if dataset is None or not isinstance(value, dict):
-        return value
-    found = links.of_dataset(dataset.id, dataset.version)
-    return {
-        **value,
-        "href": links.version_zarr(dataset.id, dataset.version),
-        "type": ZARR,
-        "links": [link.model_dump(exclude_none=True) for link in found],
-    }
-
-
-def _read_stored(job: ClimateJob, name: str, stored: StoredValue, data: Path) -> bytes:
+def _read_file(job: ClimateJob, name: str, stored: StoredValue, data: Path) -> bytes:
     path = value_path(job.metadata.uid, name)
     try:
         content = read_below(data, path)

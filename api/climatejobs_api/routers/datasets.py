@@ -11,11 +11,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from climatejobs.datasets import Dataset, store_path
 from climatejobs.errors import ClimateJobsError, InvalidInput
+from climatejobs.ogc.documents import Link
+from climatejobs.ogc.links import JSON
 from climatejobs_api.context import Current, Cursor, Limit, RequestLinks
 from climatejobs_api.datasets import DatasetList, DatasetPage, describe_dataset, list_ids, read_dataset
-from climatejobs_api.documents import Link, respond
+from climatejobs_api.documents import respond
 from climatejobs_api.files import answer_file, list_below
-from climatejobs_api.links import JSON
 from climatejobs_api.pagination import DEFAULT_LIMIT, decode_cursor, encode_cursor
 from climatejobs_api.problems import Problem
 

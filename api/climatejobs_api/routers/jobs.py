@@ -9,24 +9,18 @@ from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from climatejobs.model import ClimateJob
+from climatejobs.ogc.documents import Link
+from climatejobs.ogc.links import JSON, Links
+from climatejobs.ogc.statusinfo import JobList, StatusCode, StatusInfo, describe_job, describe_removed, is_stopping
 from climatejobs_api.context import Context, Current, Cursor, Limit, RequestLinks
-from climatejobs_api.documents import Link, respond
+from climatejobs_api.documents import respond
 from climatejobs_api.files import matches_etag
 from climatejobs_api.filters import INTERVAL, LONGEST_DURATION, JobFilter, parse_interval
-from climatejobs_api.links import JSON, Links
 from climatejobs_api.negotiation import require_json, wants_multipart
 from climatejobs_api.pagination import DEFAULT_LIMIT, Direction, decode_place, encode_place
+from climatejobs_api.polling import retry_after
 from climatejobs_api.problems import no_such_job
 from climatejobs_api.results import answer_output, answer_results, check_results
-from climatejobs_api.statusinfo import (
-    JobList,
-    StatusCode,
-    StatusInfo,
-    describe_job,
-    describe_removed,
-    is_stopping,
-    retry_after,
-)
 from climatejobs_api.store import position_of
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import JsonValue
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from climatejobs.ogc.documents import Document, Link
+from climatejobs.ogc.links import JSON, RELATIONS, Links
 from climatejobs_api.context import Current, RequestLinks
 from climatejobs_api.definition import HTML, OPENAPI_30, OPENAPI_31, downgrade, render
-from climatejobs_api.documents import Document, Link, respond
-from climatejobs_api.links import JSON, RELATIONS, Links
+from climatejobs_api.documents import respond
 from climatejobs_api.negotiation import require_json
 
 _CLASSES = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/"

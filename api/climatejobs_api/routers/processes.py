@@ -8,21 +8,23 @@ from pydantic import JsonValue
 from starlette.responses import JSONResponse, Response
 
 from climatejobs.model import ClimateJob, Phase
+from climatejobs.ogc.documents import Document, Link
+from climatejobs.ogc.links import JSON, RELATIONS, Links
+from climatejobs.ogc.statusinfo import StatusInfo, describe_job
 from climatejobs.processes import PROCESSES, Process, find_process
 from climatejobs_api.context import Context, Current, Cursor, Limit, RequestLinks
-from climatejobs_api.documents import Document, Link, add_links, respond
+from climatejobs_api.documents import add_links, respond
 from climatejobs_api.exchange import request_id
 from climatejobs_api.execution import ExecuteRequest, build_spec, frame_body, make_name, pointing_into, read_request
 from climatejobs_api.idempotency import PATTERN, check_repetition, derive_name, digest_request
 from climatejobs_api.inputs import fetch_references
-from climatejobs_api.links import JSON, RELATIONS, Links
 from climatejobs_api.negotiation import require_json, wants_multipart
 from climatejobs_api.pagination import DEFAULT_LIMIT, decode_cursor, encode_cursor
 from climatejobs_api.payloads import read_object
+from climatejobs_api.polling import retry_after
 from climatejobs_api.preferences import Preferences, choose_wait, name_applied, parse_preferences
 from climatejobs_api.problems import Problem
 from climatejobs_api.results import answer_results, check_results
-from climatejobs_api.statusinfo import StatusInfo, describe_job, retry_after
 from climatejobs_api.store import NameTaken, Submission
 
 router = APIRouter(prefix="/processes", tags=["processes"])

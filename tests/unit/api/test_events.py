@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from climatejobs.ogc.links import Links
 from climatejobs_api.app import create_app
 from climatejobs_api.events import KEEP_ALIVE, stream_events
-from climatejobs_api.links import Links
 from climatejobs_api.settings import Settings
 from tests.unit.api.conftest import open_client
 from tests.unit.api.exchanges import LiveExchange

@@ -2,7 +2,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from climatejobs_api.links import Arrival, Links, find_base
+from climatejobs.ogc.links import Links
+from climatejobs_api.links import Arrival, find_base
 
 PROXIES = (ip_network("10.0.0.0/8"),)
 FORWARDED = {

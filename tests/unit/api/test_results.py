@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from climatejobs_api.links import ZARR, Links
+from climatejobs.ogc.links import ZARR, Links
 from climatejobs_api.problems import EXCEPTIONS, Problem
 from climatejobs_api.results import answer_output, answer_results, check_results
 from tests.unit.api.manifests import OUTPUT, job

@@ -1,18 +1,16 @@
 """From a ClimateJob to the statusInfo of OGC API - Processes, with what this project adds to it. Pure."""
 
-import math
 from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
 from climatejobs.model import ClimateJob, ClimateJobStatus, Phase
-from climatejobs_api.documents import Document, Link
-from climatejobs_api.links import JSON, RELATIONS, Links
+from climatejobs.ogc.documents import Document, Link
+from climatejobs.ogc.links import JSON, RELATIONS, Links
 
 type StatusCode = Literal["accepted", "running", "successful", "failed", "dismissed"]
 
-POLL_SECONDS = 2
 STATUS_OF_PHASE: dict[Phase, StatusCode] = {
     Phase.PENDING: "accepted",
     Phase.SUSPENDED: "accepted",
@@ -110,15 +108,6 @@ def describe_job(job: ClimateJob, links: Links) -> StatusInfo:
         error=JobError(**status.error.model_dump()) if status.error else None,
         links=_job_links(job, code, links),
     )
-
-
-def retry_after(job: ClimateJob, now: datetime) -> dict[str, str]:
-    """The header that says in how many seconds to look at a live job again; none for one that has ended."""
-    if job.phase.terminal:
-        return {}
-    if job.status.retry_at is None:
-        return {"Retry-After": str(POLL_SECONDS)}
-    return {"Retry-After": str(min(max(math.ceil((job.status.retry_at - now).total_seconds()), POLL_SECONDS), 60))}
 
 
 def describe_removed(job: ClimateJob, links: Links) -> StatusInfo:

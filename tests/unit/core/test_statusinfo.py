@@ -3,16 +3,16 @@ from typing import Any
 
 import pytest
 
-from climatejobs_api.documents import respond
-from climatejobs_api.links import RELATIONS, Links
-from climatejobs_api.statusinfo import describe_job, describe_removed
+from climatejobs.ogc.documents import render
+from climatejobs.ogc.links import RELATIONS, Links
+from climatejobs.ogc.statusinfo import describe_job, describe_removed
 from tests.unit.api.manifests import job
 
 LINKS = Links("http://api.test")
 
 
 def described(**members: Any) -> dict[str, Any]:
-    return json.loads(bytes(respond(describe_job(job(**members), LINKS)).body))
+    return json.loads(render(describe_job(job(**members), LINKS)))
 
 
 def relations(info: dict[str, Any]) -> set[str]:
