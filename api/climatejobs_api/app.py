@@ -18,9 +18,10 @@ from starlette.routing import Match
 from starlette.types import ExceptionHandler
 
 from climatejobs.errors import TYPE_PREFIX, ClimateJobsError
+from climatejobs.outbound import read_allowance
 from climatejobs_api.context import Context, get_links
 from climatejobs_api.exchange import Exchange
-from climatejobs_api.fetching import Fetcher, read_allowance
+from climatejobs_api.fetching import Fetcher
 from climatejobs_api.problems import MEDIA_TYPE, PROBLEM_SCHEMA, Problem, answer, from_error, from_store_error
 from climatejobs_api.routers import datasets, following, health, jobs, landing, processes
 from climatejobs_api.settings import Settings

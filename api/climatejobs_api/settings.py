@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,11 +9,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from climatejobs.model import Quantity
+from climatejobs.outbound import Network
 from climatejobs.quantities import parse_quantity
 
 PREFIX = "CLIMATEJOBS_API_"
-
-type Network = IPv4Network | IPv6Network
 
 
 def _split(value: object) -> object:

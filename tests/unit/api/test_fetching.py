@@ -6,7 +6,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from climatejobs_api.fetching import MAX_BYTES, Allowance, Fetcher, NotFetched, read_allowance
+from climatejobs.outbound import AddressRefused, Allowance
+from climatejobs_api.fetching import MAX_BYTES, Fetcher, NotFetched
 
 LOCAL = ip_network("127.0.0.1/32")
 type Reply = bytes | Callable[[str], bytes]
@@ -89,21 +90,21 @@ async def test_a_document_is_fetched_with_its_type(site: Site) -> None:
 )
 async def test_private_addresses_are_refused_however_they_are_named(site: Site, address: str) -> None:
     page = site.page("/a", b"secret")
-    with pytest.raises(NotFetched, match="not public"):
+    with pytest.raises(AddressRefused, match="not public"):
         await fetcher([address], allowance=Allowance()).fetch(page)
-    with pytest.raises(NotFetched):
+    with pytest.raises(AddressRefused):
         await fetcher(allowance=Allowance()).fetch(f"http://[{address}]/" if ":" in address else f"http://{address}/")
     assert site.asked == []
 
 
 async def test_one_private_address_among_public_ones_is_enough_to_refuse() -> None:
-    with pytest.raises(NotFetched, match="not public"):
+    with pytest.raises(AddressRefused, match="not public"):
         await fetcher(["8.8.8.8", "10.0.0.1"], allowance=Allowance()).fetch("http://data.test/")
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "localhost", "127.1"])
 async def test_other_spellings_of_this_machine_are_refused(host: str) -> None:
-    with pytest.raises(NotFetched):
+    with pytest.raises((AddressRefused, NotFetched)):
         await Fetcher(Allowance()).fetch(f"http://{host}:1/")
 
 
@@ -116,24 +117,24 @@ async def test_a_name_is_looked_up_once_and_the_address_kept(site: Site) -> None
 async def test_redirects_are_followed_and_checked_anew(site: Site) -> None:
     site.page("/b", b"hello")
     assert (await fetcher().fetch(site.redirect("/a", "/b"))).content == b"hello"
-    with pytest.raises(NotFetched, match="not public"):
+    with pytest.raises(AddressRefused, match="not public"):
         await fetcher(["127.0.0.1"], ["10.0.0.1"]).fetch(site.redirect("/c", "http://inner.test/"))
-    with pytest.raises(NotFetched, match="not public"):
+    with pytest.raises(AddressRefused, match="not public"):
         await fetcher().fetch(site.redirect("/d", "http://169.254.169.254/latest"))
-    with pytest.raises(NotFetched, match="no http or https"):
+    with pytest.raises(AddressRefused, match="no http or https"):
         await fetcher().fetch(site.redirect("/e", "file:///etc/passwd"))
-    with pytest.raises(NotFetched, match="redirects"):
+    with pytest.raises(AddressRefused, match="redirects"):
         await fetcher().fetch(site.redirect("/f", "/f"))
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://data.test/", "//data.test/", "data.test", "http://", ""])
 async def test_other_schemes_are_refused(url: str) -> None:
-    with pytest.raises(NotFetched, match="no http or https"):
+    with pytest.raises(AddressRefused, match="no http or https"):
         await fetcher().fetch(url)
 
 
 async def test_passwords_in_an_address_are_refused() -> None:
-    with pytest.raises(NotFetched, match="password"):
+    with pytest.raises(AddressRefused, match="password"):
         await fetcher().fetch("http://me:secret@data.test/")
 
 
@@ -157,32 +158,3 @@ async def test_only_so_long_is_waited(site: Site) -> None:
 async def test_a_failure_is_told(site: Site) -> None:
     with pytest.raises(NotFetched, match="answers 404"):
         await fetcher().fetch(site.url("/nothing"))
-
-
-@pytest.mark.parametrize(
-    ("entries", "host", "allowed"),
-    [
-        (["data.test"], "data.test", True),
-        (["data.test"], "DATA.test.", True),
-        (["data.test"], "other.test", False),
-        (["*.test"], "data.test", True),
-        (["*.test"], "test", False),
-        (["*.ata.test"], "data.test", False),
-        ([], "anything.example", True),
-    ],
-)
-def test_hosts_that_are_named_are_the_only_ones(entries: list[str], host: str, allowed: bool) -> None:
-    allowance = read_allowance(entries)
-    if allowed:
-        allowance.check_host(host)
-    else:
-        with pytest.raises(NotFetched, match="does not fetch from"):
-            allowance.check_host(host)
-
-
-def test_where_hosts_are_named_other_addresses_are_refused_too() -> None:
-    allowance = read_allowance(["data.test", "10.0.0.0/8"])
-    allowance.check_address("10.1.2.3", "10.1.2.3")
-    allowance.check_address("data.test", "8.8.8.8")
-    with pytest.raises(NotFetched):
-        allowance.check_address("8.8.8.8", "8.8.8.8")
