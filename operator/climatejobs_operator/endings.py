@@ -84,7 +84,7 @@ def plan_after_end(seen: Observation) -> tuple[Action, ...]:
     if job is None or job.ended or job.metadata.deletion_timestamp is not None:
         return ()
     lives_on = any(pod.metadata.deletion_timestamp is None for pod in seen.live_pods)
-    undone = seen.climatejob.phase is Phase.SUCCEEDED and any(pod.status.phase == "Failed" for pod in seen.pods)
+    undone = seen.climatejob.phase is Phase.SUCCEEDED and any(pod.undone for pod in seen.pods)
     return (DeleteJob(job.metadata.name, job.metadata.uid),) if lives_on or undone or job.spec.suspend else ()
 
 

@@ -115,6 +115,12 @@ class Pod(KubernetesModel):
         return self.status.phase == "Failed" or (terminated is not None and terminated.exit_code != 0)
 
     @property
+    def undone(self) -> bool:
+        """Whether the pod was taken away when its runner had succeeded: its Job counts no success then."""
+        terminated = self.runner.terminated
+        return self.status.phase == "Failed" and terminated is not None and terminated.exit_code == 0
+
+    @property
     def tracked(self) -> bool:
         """Whether the Job controller has still to take in how this pod ended."""
         return TRACKING in self.metadata.finalizers

@@ -153,6 +153,16 @@ def test_the_job_of_a_success_whose_pod_was_taken_away_is_deleted(
     assert cluster.status["phase"] == "Succeeded"
 
 
+def test_the_job_of_a_success_at_the_second_attempt_is_left(cluster: ModelCluster, operator: ModelOperator) -> None:
+    cluster.end_pod(start(cluster, operator), 1)
+    cluster.control_job()
+    cluster.end_pod(cluster.live_pods()[0], 0)
+    operator.catch_up()
+    assert cluster.status["phase"] == "Succeeded"
+    operator.catch_up()
+    assert cluster.job is not None, "the Job controller has not counted the success yet"
+
+
 def test_the_job_of_an_ended_climatejob_is_left_for_a_look_at_its_log(
     cluster: ModelCluster, operator: ModelOperator
 ) -> None:

@@ -1,0 +1,254 @@
+"""An operator that dies in the middle of a call, and the world in which it does: for one ClimateJob each.
+
+It is the operator's own parts on a real API server, in this process, so that it can be dropped between two
+instructions: nothing of it is closed, released or written any more. What it knew is gone, and a new one begins.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import aiohttp
+
+from climatejobs import names
+from climatejobs_operator.cache import Cache
+from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS, Cluster, Resource
+from climatejobs_operator.handlers import LIVE, MANAGED
+from climatejobs_operator.intake import Intake
+from climatejobs_operator.pulse import Pulse
+from climatejobs_operator.queue import Limits, Line
+from climatejobs_operator.reconcile import Reconciler
+from climatejobs_operator.resync import Resync
+from climatejobs_operator.settings import Settings
+from climatejobs_operator.workqueue import Backoff, WorkQueue
+from tests.cluster_objects import Manifest
+
+FOREVER = aiohttp.ClientTimeout(total=None)
+
+
+class Died(BaseException):
+    """The operator's process has ended."""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """At which call an operator dies, counted from 0, and whether the call is still carried out."""
+
+    call: int
+    carried_out: bool
+
+    def __str__(self) -> str:
+        return f"{'after' if self.carried_out else 'before'} call {self.call}"
+
+
+class MortalSession:
+    """The connection of an operator that knows of one ClimateJob only; every call may be its last."""
+
+    def __init__(self, session: aiohttp.ClientSession, job: str, fate: Fate | None) -> None:
+        self._session = session
+        self._job = job
+        self._fate = fate
+        self.calls = 0
+        """Calls that were made for a decision: all but the lists of a comparison."""
+        self._dead = False
+
+    @asynccontextmanager
+    async def request(
+        self, method: str, url: str, *, params: dict[str, str] | None = None, **arguments: Any
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        if self._dead:
+            raise Died
+        narrowed = self._narrow(params or {})
+        fate = self._fate if narrowed is None else None
+        due = fate is not None and fate.call == self.calls
+        self.calls += narrowed is None
+        if due and not (fate and fate.carried_out):
+            self._die()
+        async with self._session.request(method, url, params=narrowed or params, **arguments) as response:
+            if due:
+                await response.read()
+                self._die()
+            yield response
+
+    def _narrow(self, query: dict[str, str]) -> dict[str, str] | None:
+        """The query of a comparison's list, for one job; None where it is anything else."""
+        if query.get("labelSelector") == MANAGED:
+            return query | {"labelSelector": f"{MANAGED},{names.LABEL_JOB_NAME}={self._job}"}
+        if query.get("fieldSelector") == LIVE:
+            return query | {"fieldSelector": f"{LIVE},metadata.name={self._job}"}
+        return None
+
+    def _die(self) -> None:
+        self._dead = True
+        raise Died
+
+
+class MortalOperator:
+    """An operator for one ClimateJob."""
+
+    def __init__(self, session: MortalSession, server: str, namespace: str) -> None:
+        loop = asyncio.get_running_loop()
+        self.queue = WorkQueue(loop, lambda: 0.5, Backoff(first_seconds=0.05, max_seconds=0.5))
+        pulse = Pulse(self.queue, loop.time)
+        cache = Cache()
+        self.intake = Intake(cache, self.queue, pulse)
+        # It has all of a session that the client uses.
+        cluster = Cluster(cast(aiohttp.ClientSession, session), server, namespace)
+        self._resync = Resync(cluster, cache, self.queue, pulse, 600)
+        self._reconciler = Reconciler(
+            cluster,
+            cache,
+            self.queue,
+            self.intake,
+            Settings(namespace=namespace, runner_image="runner:test", data_claim="data"),
+            line=Line(cache, Limits(), self.queue.add),
+            instance="mortal",
+            now=lambda: datetime.now(UTC),
+        )
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has compared, and nothing is left to be looked at."""
+        return self._resync.synced.is_set() and len(self.queue) == 0 and self.queue.oldest_seconds() == 0
+
+    async def run(self) -> None:
+        """Operate until it dies."""
+        parts = [self._resync.run(lambda: 0.5), *(self._reconciler.work(self._resync.synced) for _ in range(2))]
+        tasks = [asyncio.create_task(part) for part in parts]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
+
+
+@dataclass
+class World:
+    """What the watches tell of a namespace; handed on to the operator that serves the job it is about."""
+
+    session: aiohttp.ClientSession
+    server: str
+    namespace: str
+    operators: dict[str, MortalOperator] = field(default_factory=dict[str, MortalOperator])
+    climatejobs: dict[str, Manifest] = field(default_factory=dict[str, Manifest])
+    pods: dict[str, dict[str, Manifest]] = field(default_factory=dict[str, dict[str, Manifest]])
+    """By ClimateJob and name, in the order in which they were made; also those that are gone."""
+    faults: list[str] = field(default_factory=list[str])
+    """What must never be seen."""
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def follow(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(CLIMATEJOBS, self._take_climatejob))
+            group.create_task(self._follow(JOBS, self._take_job))
+            group.create_task(self._follow(PODS, self._take_pod))
+
+    async def wait_for[T](self, look: Callable[[], T | None], what: str) -> T:
+        """Wait until there is something to be seen."""
+        try:
+            async with asyncio.timeout(60), self._news:
+                while (seen := look()) is None:
+                    await self._news.wait()
+                return seen
+        except TimeoutError:
+            raise TimeoutError(f"waited for {what}") from None
+
+    async def _follow(self, resource: Resource, take: Callable[[Manifest, bool], None]) -> None:
+        url, version = self.server + resource.path(self.namespace), ""
+        while True:  # a watch ends now and then, as when the API server has just learnt of the resource
+            query = {"watch": "true", **({"resourceVersion": version} if version else {})}
+            async with self.session.get(url, params=query, timeout=FOREVER) as response:
+                response.raise_for_status()
+                async for line in response.content:
+                    event = json.loads(line)
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    take(event["object"], event["type"] == "DELETED")
+                    async with self._news:
+                        self._news.notify_all()
+
+    def _take_climatejob(self, manifest: Manifest, deleted: bool) -> None:
+        name = manifest["metadata"]["name"]
+        before, now = self.climatejobs.get(name, {}).get("status", {}), manifest.get("status", {})
+        if before.get("attempts", 0) > now.get("attempts", 0):
+            self.faults.append(f"{name}: attempts went from {before['attempts']} to {now.get('attempts')}")
+        if before.get("phase") in ("Succeeded", "Failed", "Cancelled") and now.get("phase") != before["phase"]:
+            self.faults.append(f"{name}: {before['phase']} was left")
+        self.climatejobs[name] = manifest
+        if name in self.operators:
+            self.operators[name].intake.take_climatejob(manifest, deleted=deleted)
+
+    def _take_job(self, manifest: Manifest, deleted: bool) -> None:
+        name = manifest["metadata"]["name"]
+        if name in self.operators:
+            self.operators[name].intake.take_job(manifest, deleted=deleted)
+
+    def _take_pod(self, manifest: Manifest, deleted: bool) -> None:
+        job = manifest["metadata"]["labels"][names.LABEL_JOB_NAME]
+        pods = self.pods.setdefault(job, {})
+        pods[manifest["metadata"]["name"]] = manifest | {"gone": deleted}
+        live = [pod for pod in pods.values() if not pod["gone"] and pod["status"]["phase"] in ("Pending", "Running")]
+        if len(live) > 1:
+            self.faults.append(f"{job}: two pods live at the same time")
+        if job in self.operators:
+            self.operators[job].intake.take_pod(manifest, deleted=deleted)
+
+
+@dataclass
+class Life:
+    """A ClimateJob from its submission to its end, whatever happens to the operators that serve it."""
+
+    world: World
+    name: str
+    fate: Fate | None = None
+    deaths: int = 0
+    calls: int = 0
+    """Calls that the first operator has made."""
+
+    async def serve(self) -> None:
+        """One operator after another."""
+        fate = self.fate
+        while True:
+            session = MortalSession(self.world.session, self.name, fate)
+            operator = MortalOperator(session, self.world.server, self.world.namespace)
+            self.world.operators[self.name] = operator
+            try:
+                await operator.run()
+            except Died:
+                self.deaths += 1
+                fate = None
+            finally:
+                self.calls = self.calls or session.calls
+
+    async def pod(self, number: int = 1) -> Manifest:
+        """The number-th pod that was made for it, once it is there."""
+
+        def look() -> Manifest | None:
+            pods = list(self.world.pods.get(self.name, {}).values())
+            return pods[number - 1] if len(pods) >= number else None
+
+        return await self.world.wait_for(look, f"pod {number} of {self.name}, whose operator died {self.fate}")
+
+    async def phase(self, *phases: str) -> Manifest:
+        """Its status, once it is in one of these phases."""
+
+        def look() -> Manifest | None:
+            status: Manifest = self.world.climatejobs.get(self.name, {}).get("status", {})
+            return status if status.get("phase") in phases else None
+
+        return await self.world.wait_for(look, f"{self.name}, whose operator died {self.fate}, to be {phases}")
+
+    async def rest(self) -> None:
+        """Wait until the operator has nothing left to do."""
+        for _ in range(1500):
+            if self.world.operators[self.name].idle:
+                return
+            await asyncio.sleep(0.02)  # between two looks
+        raise TimeoutError(f"waited for the operator of {self.name} to come to rest")

@@ -1,0 +1,160 @@
+"""Wherever the operator dies, before a call or right after it, the job comes to the same end as if it had not.
+
+A real API server and the real Job controller; the test is the kubelet. Every ClimateJob has an operator of its own
+that dies at another of its calls, so that all of a scenario's deaths happen side by side.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from climatejobs.errors import NoData
+from climatejobs.names import ExitCode
+from climatejobs.results import ResultDocument, describe_error
+from climatejobs_operator.login import Credentials
+from tests.cluster_objects import ClimateJobs
+from tests.integration.conftest import ControlPlane
+from tests.integration.operator.crashes import Fate, Life, World
+from tests.integration.operator.kubelet import ECHO_OUTPUTS, Kubelet, success_message
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass
+class Node:
+    """The kubelet and whoever changes the ClimateJob, without blocking the operators that share this process."""
+
+    kubelet: Kubelet
+    climate_jobs: ClimateJobs
+
+    async def do(self, act: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+        await asyncio.to_thread(act, *arguments, **named)
+
+
+async def succeed(life: Life, node: Node) -> None:
+    pod = await life.pod()
+    await node.do(node.kubelet.run, pod)
+    await life.phase("Running")
+    await node.do(node.kubelet.finish, pod, ExitCode.DONE, success_message())
+
+
+async def fail_once(life: Life, node: Node) -> None:
+    first = await life.pod()
+    await node.do(node.kubelet.run, first)
+    await life.phase("Running")
+    await node.do(node.kubelet.finish, first, 1, "it went wrong")
+    await life.phase("Retrying")
+    second = await life.pod(2)
+    await node.do(node.kubelet.run, second)
+    await life.phase("Running")
+    await node.do(node.kubelet.finish, second, ExitCode.DONE, success_message())
+
+
+async def fail_for_good(life: Life, node: Node) -> None:
+    pod = await life.pod()
+    await node.do(node.kubelet.run, pod)
+    await life.phase("Running")
+    error = describe_error(NoData("nothing was measured", hint="Choose another place."))
+    await node.do(node.kubelet.finish, pod, ExitCode.PERMANENT, ResultDocument(error=error).to_json())
+
+
+async def be_cancelled(life: Life, node: Node) -> None:
+    pod = await life.pod()
+    await node.do(node.kubelet.accept, pod)
+    await node.do(node.kubelet.run, pod)
+    await life.phase("Running")
+    await node.do(node.climate_jobs.patch_spec, life.name, cancel=True)
+    await node.do(node.kubelet.stop, pod)
+
+
+async def be_suspended(life: Life, node: Node) -> None:
+    pod = await life.pod()
+    await node.do(node.kubelet.accept, pod)
+    await node.do(node.kubelet.run, pod)
+    await life.phase("Running")
+    await node.do(node.climate_jobs.patch_spec, life.name, suspend=True)
+    await node.do(node.kubelet.stop, pod)
+    await life.phase("Suspended")
+    await node.do(node.climate_jobs.patch_spec, life.name, suspend=False)
+    second = await life.pod(2)
+    await node.do(node.kubelet.run, second)
+    await life.phase("Running")
+    await node.do(node.kubelet.finish, second, ExitCode.DONE, success_message())
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What happens to a job, and where that must end."""
+
+    happen: Callable[[Life, Node], Awaitable[None]]
+    phase: str
+    attempts: int = 1
+    pods: int = 1
+    results: object = None
+    error: str | None = None
+    kept: bool = True
+    """Whether the Job is still there at the end."""
+
+
+SCENARIOS = {
+    "success": Scenario(succeed, "Succeeded", results=ECHO_OUTPUTS),
+    "retry": Scenario(fail_once, "Succeeded", attempts=2, pods=2, results=ECHO_OUTPUTS),
+    "permanent": Scenario(fail_for_good, "Failed", error="nothing was measured"),
+    "cancel": Scenario(be_cancelled, "Cancelled", kept=False),
+    "suspend": Scenario(be_suspended, "Succeeded", pods=2, results=ECHO_OUTPUTS),
+}
+
+
+@pytest.fixture
+async def world(control_plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    monkeypatch.setenv("KUBECONFIG", str(control_plane.kubeconfig))
+    credentials = Credentials.find()
+    async with credentials.open_session() as session:
+        world = World(session, credentials.server, namespace)
+        following = asyncio.create_task(world.follow())
+        yield world
+        assert not following.done(), following.exception()
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    await asyncio.sleep(0.25)  # aiohttp does not wait for its TLS connections to be closed
+
+
+async def live(world: World, node: Node, name: str, scenario: Scenario, fate: Fate | None) -> Life:
+    """A whole life, and what is true at its end whatever happened."""
+    life = Life(world, name, fate)
+    await node.do(node.climate_jobs.create, name)
+    serving = asyncio.create_task(life.serve())
+    try:
+        await scenario.happen(life, node)
+        status = await life.phase(scenario.phase)
+        await life.rest()
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+    assert (status["attempts"], status.get("results")) == (scenario.attempts, scenario.results), f"died {fate}"
+    assert status.get("error", {}).get("detail") == scenario.error, f"died {fate}"
+    assert len(world.pods[name]) == scenario.pods, f"died {fate}"
+    return life
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_an_operator_that_dies_at_any_call_changes_nothing(
+    name: str, world: World, control_plane: ControlPlane, climate_jobs: ClimateJobs, kubelet: Kubelet
+) -> None:
+    scenario, node = SCENARIOS[name], Node(kubelet, climate_jobs)
+    calls = (await live(world, node, "undisturbed", scenario, None)).calls
+    assert calls >= 6, "at least a Job, three statuses and their events"
+    fates = [Fate(call, carried_out) for call in range(calls) for carried_out in (False, True)]
+    async with asyncio.TaskGroup() as group:
+        lives = [
+            group.create_task(live(world, node, f"died-{'after' if f.carried_out else 'before'}-{f.call}", scenario, f))
+            for f in fates
+        ]
+    assert world.faults == []
+    died = sum(life.result().deaths for life in lives)
+    assert died >= len(fates) - 4, "a call or two may be spared by how news happen to come; not more"
+    jobs = control_plane.objects.list("Job", climate_jobs.namespace, version="batch/v1")
+    assert len(jobs) == (len(lives) + 1 if scenario.kept else 0)
