@@ -44,6 +44,8 @@ class Options(argparse.Namespace):
     shard: int | None
     shards: int | None
     job: str | None
+    accumulated: list[str]
+    not_accumulated: list[str]
     days: int
     start: date
     size: int
@@ -93,18 +95,20 @@ def _run(options: Options, stop: Stop) -> ResultDocument:
 def _import(options: Options, attempt: Attempt) -> DatasetOutput:
     from climatejobs_runner.ingestion import (  # noqa: PLC0415 - brings xarray, which a run does without
         ImportRequest,
-        import_file,
+        import_source,
     )
 
     request = ImportRequest(
-        file=options.file,
+        path=options.file,
         dataset_id=options.id,
         variables=tuple(options.variables),
         title=options.title,
         frequency=options.frequency,
         chunk_steps=options.chunk_steps,
+        accumulated=tuple(options.accumulated),
+        not_accumulated=tuple(options.not_accumulated),
     )
-    return import_file(request, attempt)
+    return import_source(request, attempt)
 
 
 def _synthesize(options: Options, attempt: Attempt) -> DatasetOutput:
@@ -208,15 +212,31 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--job", metavar="UID", help="what they know each other by; a new one for every computation")
 
     bring = commands.add_parser(
-        "import", help="bring a netCDF file in", description="Bring variables of a netCDF-4 file in as a data set."
+        "import",
+        help="bring data in",
+        description="Bring variables of a netCDF-4 or GRIB file, a Zarr store or an Icechunk repository in.",
     )
-    bring.add_argument("file", metavar="FILE.nc", type=Path)
+    bring.add_argument("file", metavar="SOURCE", type=Path, help="file or folder")
     bring.add_argument("--id", required=True, help="id of the data set")
     bring.add_argument(
         "--variable", metavar="V", dest="variables", action="append", required=True, help="may be given repeatedly"
     )
     bring.add_argument("--title", help="what people call the data set")
     bring.add_argument("--frequency", metavar="F", help="distance of the time steps, where the file does not show it")
+    bring.add_argument(
+        "--accumulated",
+        metavar="V",
+        action="append",
+        default=[],
+        help="variable that counts up from 00 UTC on: it is taken apart into increments",
+    )
+    bring.add_argument(
+        "--not-accumulated",
+        metavar="V",
+        action="append",
+        default=[],
+        help="variable that is kept as it is, whatever its description says",
+    )
     bring.add_argument("--chunk-steps", metavar="N", type=_positive, help="time steps a chunk")
 
     synthesize = commands.add_parser(

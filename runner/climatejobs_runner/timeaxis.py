@@ -81,7 +81,7 @@ def decode(values: np.ndarray, attributes: Mapping[str, object]) -> TimeAxis:
     else:
         offsets = values.astype(np.int64) * scale
     axis = TimeAxis(offsets + _reference_seconds(reference, calendar), calendar)
-    _check_order(axis)
+    check_order(axis)
     if calendar.name == "standard" and axis.seconds[0] < calendar.seconds_of(_GREGORIAN_REFORM):
         raise DataError(
             "the data begin before 15 October 1582 in the mixed Julian and Gregorian calendar",
@@ -96,6 +96,24 @@ def encode(seconds: Counts, calendar: Calendar) -> tuple[Counts, dict[str, str]]
         if not (seconds % scale).any():
             return seconds // scale, {"units": f"{unit} since 1970-01-01", "calendar": calendar.name}
     raise AssertionError("whole seconds are always exact in seconds")
+
+
+def check_order(axis: TimeAxis) -> None:
+    """Raise `DataError` naming the first step that is not later than the one before."""
+    wrong = np.flatnonzero(np.diff(axis.seconds) <= 0)
+    if not wrong.size:
+        return
+    index = int(wrong[0])
+    earlier, later = axis.label(index), axis.label(index + 1)
+    if earlier == later:
+        raise DataError(
+            f"the time {earlier} occurs twice, at steps {index + 1} and {index + 2}",
+            hint="Remove the repeated steps.",
+        )
+    raise DataError(
+        f"the time steps are not in order: {later} follows {earlier} at step {index + 2}",
+        hint="Sort the data by time.",
+    )
 
 
 def infer_frequency(axis: TimeAxis) -> Frequency:
@@ -129,6 +147,17 @@ def infer_frequency(axis: TimeAxis) -> Frequency:
     return Frequency(Unit.HOUR, step // 3600)
 
 
+def first_hole(axis: TimeAxis, frequency: Frequency) -> tuple[int, str] | None:
+    """How many holes a time axis has, and the label of the step before the first; None where it has none."""
+    distances = np.diff(axis.seconds)
+    if not distances.size:
+        return None
+    # Months differ in length, by less than a quarter of the shortest.
+    usual = np.median(distances)
+    holes = np.flatnonzero(distances > usual * (1.25 if frequency.longest_hours > 24 * 7 else 1))
+    return (int(holes.size), axis.label(int(holes[0]))) if holes.size else None
+
+
 def _monthly(months: Counts, step: int) -> Frequency | None:
     """The frequency of steps a month or more apart, at most one in each month."""
     distances, counts = np.unique(np.diff(months), return_counts=True)
@@ -143,23 +172,6 @@ def _monthly(months: Counts, step: int) -> Frequency | None:
     if distance == 3:
         return Frequency(Unit.QUARTER, 1, first % 3)
     return Frequency(Unit.MONTH, distance)
-
-
-def _check_order(axis: TimeAxis) -> None:
-    wrong = np.flatnonzero(np.diff(axis.seconds) <= 0)
-    if not wrong.size:
-        return
-    index = int(wrong[0])
-    earlier, later = axis.label(index), axis.label(index + 1)
-    if earlier == later:
-        raise DataError(
-            f"the time {earlier} occurs twice, at steps {index + 1} and {index + 2}",
-            hint="Remove the repeated steps.",
-        )
-    raise DataError(
-        f"the time steps are not in order: {later} follows {earlier} at step {index + 2}",
-        hint="Sort the data by time.",
-    )
 
 
 def _reference_seconds(reference: Moment, calendar: Calendar) -> int:

@@ -72,7 +72,8 @@ def test_every_cell_is_that_of_plain_numpy(
 
 
 def test_import_keeps_every_value(runner: Runner, real_data: Path) -> None:
-    answer = runner.bring(real_data / HOURLY, "hourly", "--chunk-steps", "100", variables=("t2m", "tp"))
+    options = ("--chunk-steps", "100", "--not-accumulated", "tp")
+    answer = runner.bring(real_data / HOURLY, "hourly", *options, variables=("t2m", "tp"))
     stored = runner.open(answer.dataset)
     for name in ("t2m", "tp"):
         source = open_netcdf(real_data / HOURLY)[name]

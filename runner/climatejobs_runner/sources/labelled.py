@@ -1,13 +1,10 @@
-"""A netCDF-4 file as this project reads it: chosen variables, decoded, time first. The one place for xarray.
+"""What xarray has opened, as this project reads it.
 
-Packed numbers are unpacked and fill values become NaN, as the file's attributes say. Time is left to
-`timeaxis`, so that it is understood in one way.
+Packed numbers are unpacked and fill values become NaN, as the attributes say. Time is left to `timeaxis`, so that
+it is understood in one way.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import xarray as xr
@@ -16,8 +13,10 @@ from pydantic import JsonValue
 from climatejobs.errors import DataError, InvalidInput
 from climatejobs.footprints import BLOCK_BYTES
 from climatejobs_runner import timeaxis
+from climatejobs_runner.accumulation import Accumulation
 from climatejobs_runner.arrays import Field, Values
 from climatejobs_runner.grids import is_time
+from climatejobs_runner.sources.source import DAILY_TOTALS
 from climatejobs_runner.stores import plain_attributes
 
 _DECODED = frozenset(
@@ -26,11 +25,12 @@ _DECODED = frozenset(
 """Attributes that spoke of the file's encoding, or of variables that are not taken over."""
 
 
-class NetcdfFile:
-    """An open file, seen through the variables that are wanted of it."""
+class LabelledSource:
+    """An xarray data set, seen through the variables that are wanted of it."""
 
-    def __init__(self, path: Path, variables: Sequence[str]) -> None:
-        self._data = _open(path)
+    def __init__(self, data: xr.Dataset, variables: Sequence[str], *, kind: str) -> None:
+        self._data = data
+        self.kind = kind
         try:
             self._check(variables)
         except BaseException:
@@ -42,7 +42,7 @@ class NetcdfFile:
         for name in variables:
             if name not in available:
                 raise InvalidInput(
-                    f"the file has no variable {name!r} that could be imported",
+                    f"the {self.kind} source has no variable {name!r} that could be imported",
                     hint=f"Its variables are: {', '.join(available) or 'none'}.",
                 )
         self.variables = tuple(dict.fromkeys(variables))
@@ -75,6 +75,12 @@ class NetcdfFile:
         units = self._data[name].attrs.get("units")
         return None if units is None else str(units)
 
+    def accumulation(self, name: str) -> Accumulation:
+        """Suspected where ecCodes' step type says so, or the name is that of a running total of ERA5-Land."""
+        described = self._data[name].attrs.get("GRIB_stepType")
+        suspected = described == "accum" or (described is None and name in DAILY_TOTALS)
+        return Accumulation.SUSPECTED if suspected else Accumulation.NONE
+
     def variable_attributes(self, name: str) -> dict[str, JsonValue]:
         """Attributes of a variable, without those that decoding has used up."""
         attributes = _attributes(self._data[name].attrs)
@@ -86,31 +92,31 @@ class NetcdfFile:
             attributes["coordinates"] = " ".join(auxiliary)
         return attributes
 
-    def blocks(self, name: str, steps: int) -> Iterator[Values]:
-        """A variable's values in runs of time steps, each of at least `steps` of them but the last."""
+    def blocks(self, name: str, steps: int, *, start: int = 0) -> Iterator[Values]:
+        """A variable's values from a time step on, in runs of at least `steps` steps but for the first and last."""
         variable = self._data[name].transpose(*self.dimensions)
         length = self.shape[self.dimensions[0]]
-        stored = dict(
-            zip(map(str, self._data[name].dims), self._data[name].encoding.get("chunksizes") or (), strict=False)
-        )
+        encoding = self._data[name].encoding
+        # Of a sharded array the shard is what is best read whole.
+        lengths = encoding.get("shards") or encoding.get("chunks") or encoding.get("chunksizes") or ()
+        stored = dict(zip(map(str, self._data[name].dims), lengths, strict=False))
         chunk = min(length, stored.get(self.dimensions[0], steps) or steps)
         step_bytes = max(1, int(np.prod(variable.shape[1:])) * variable.dtype.itemsize)
-        # Whole chunks of the file, because each is decoded anew by every read that touches it.
+        # Whole chunks of the source, because each is decoded anew by every read that touches it.
         run = max(chunk, BLOCK_BYTES // step_bytes // chunk * chunk)
-        for start in range(0, length, run):
-            yield np.asarray(variable.isel({self.dimensions[0]: slice(start, start + run)}).values)
+        while start < length:
+            stop = min(length, (start // run + 1) * run)
+            try:
+                yield np.asarray(variable.isel({self.dimensions[0]: slice(start, stop)}).values)
+            except (OSError, ValueError, RuntimeError) as error:
+                raise DataError(
+                    f"values of {name} cannot be read, the source is damaged: {error}", hint="Fetch it again."
+                ) from error
+            start = stop
 
     def close(self) -> None:
         """Close the file."""
         self._data.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _time_dimension(self, variable: xr.DataArray) -> str:
         for name in map(str, variable.dims):
@@ -144,20 +150,6 @@ class NetcdfFile:
         variable = self._data[name]
         mapping = variable.attrs.get("grid_mapping") or variable.encoding.get("grid_mapping")
         return str(mapping) if mapping is not None and str(mapping) in self._data.variables else None
-
-
-def _open(path: Path) -> xr.Dataset:
-    if not path.is_file():
-        raise InvalidInput(f"there is no file {path}", hint="Check the path.")
-    try:
-        return xr.open_dataset(  # pyright: ignore[reportUnknownMemberType] - names classes of optional packages
-            path, engine="h5netcdf", decode_times=False, cache=False
-        )
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path.name} cannot be read as netCDF-4: {error}",
-            hint="An older netCDF file becomes netCDF-4 by 'nccopy -4 OLD.nc NEW.nc'.",
-        ) from None
 
 
 def _attributes(given: dict[str, object]) -> dict[str, JsonValue]:
