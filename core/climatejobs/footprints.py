@@ -18,8 +18,12 @@ OUTPUT_CHUNK_BYTES = 8 * MIB
 """Decoded bytes of a chunk that is written, unless one time step alone holds more."""
 PROCESS_BYTES = 112 * MIB
 """What the program itself takes."""
-_CELL_BYTES = 40
-"""Per cell of a tile: a running total, a count, and the values, mask and conversion of one step."""
+DEFAULT_THREADS = 2
+"""Threads that a job has unless it asks for more: as many as CPUs."""
+SORT_BYTES = 32 * MIB
+"""Values of a period that are kept to be sorted, as 64-bit numbers, unless one cell alone has more."""
+_CELL_BYTES = 48
+"""Per cell of a tile: running totals, a count, and the values, masks and conversion of one step."""
 _ITEM_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "float16": 2, "float32": 4}
 
 
@@ -67,21 +71,48 @@ def chunk_steps(frequency: Frequency, step_bytes: int) -> int:
     return steps // day * day or steps
 
 
-def memory_needed(shape: Sequence[int], chunks: Sequence[int], dtype: str) -> int:
-    """Bytes that aggregating one variable takes at most."""
+def sort_parts(lengths: Sequence[int], steps: int) -> tuple[int, ...]:
+    """Cells along each dimension of a tile that are taken at a time where all values of a period are kept to be sorted.
+
+    `steps` is the most that a period has; `lengths` are those of the tile.
+    """
+    parts = list(lengths)
+    for axis in range(len(parts)):
+        while prod(parts) * steps * 8 > SORT_BYTES and parts[axis] > 1:
+            parts[axis] = -(-parts[axis] // 2)
+    return tuple(parts)
+
+
+def memory_needed(shape: Sequence[int], chunks: Sequence[int], dtype: str, *, threads: int, sorts: bool) -> int:
+    """Bytes that aggregating one variable takes at most, by so many threads; `sorts` as quantiles do."""
     layout = lay_out(shape, chunks, dtype)
     cells = prod(layout.tile)
     block = layout.steps * cells * item_bytes(dtype)
     chunk = prod(chunks) * item_bytes(dtype)
+    # What is decoded one chunk at a time for several tiles, or only in part, is decoded beside its block.
+    beside = chunk if sorts or layout.tile != tuple(chunks[1:]) else 0
     written = output_steps(cells, "float64", shape[0]) * cells * 8
-    # A chunk exists compressed, decoded and copied into its block; one that is written exists as it is and encoded.
-    return PROCESS_BYTES + 2 * block + chunk + cells * _CELL_BYTES + 2 * written
+    # A chunk is there as it is stored too. One that is written is there as it is, padded, and encoded.
+    reading = threads * (block + beside + chunk)
+    return PROCESS_BYTES + reading + cells * _CELL_BYTES + (threads + 2) * written + (2 * SORT_BYTES if sorts else 0)
 
 
-def dataset_memory(dataset: Dataset) -> int:
-    """Bytes that aggregating a data set takes at most."""
+def dataset_memory(dataset: Dataset, *, threads: int = DEFAULT_THREADS, sorts: bool = False) -> int:
+    """Bytes that aggregating a data set takes at most, by so many threads; `sorts` for a median or other quantile."""
     shape, chunks = tuple(dataset.shape.values()), _in_order(dataset.chunks, dataset.shape)
-    return max(memory_needed(shape, chunks, variable.dtype) for variable in dataset.variables)
+    return max(
+        memory_needed(shape, chunks, variable.dtype, threads=threads, sorts=sorts) for variable in dataset.variables
+    )
+
+
+def threads_within(limit: int | None, dataset: Dataset, *, cpus: int, sorts: bool = False) -> int:
+    """The most threads, up to the number of CPUs, that fit a limit in bytes; one where not even that fits."""
+    fitting = [
+        threads
+        for threads in range(1, cpus + 1)
+        if limit is None or dataset_memory(dataset, threads=threads, sorts=sorts) <= limit
+    ]
+    return max(fitting, default=1)
 
 
 def _in_order(lengths: Mapping[str, int], dimensions: Mapping[str, int]) -> tuple[int, ...]:

@@ -12,10 +12,10 @@ from pydantic import JsonValue
 from zarr.types import AnyArray
 
 from climatejobs.errors import DataError
-from climatejobs_runner import timeaxis
+from climatejobs_runner import packing, timeaxis
 from climatejobs_runner.calendars import Calendar, Counts
-
-type Values = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+from climatejobs_runner.decoding import ChunkDecoder, recognise
+from climatejobs_runner.packing import Packing, Values
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Field:
 
 
 class StoredArray:
-    """An array of a store, known by its specification."""
+    """An array of a store, seen as the values it stands for: what is packed is unpacked, what is missing is NaN."""
 
     def __init__(self, name: str, array: AnyArray) -> None:
         names = cast(tuple[str | None, ...] | None, getattr(array.metadata, "dimension_names", None))
@@ -56,25 +56,41 @@ class StoredArray:
             names = ()
         if names is None or None in names:
             raise DataError(f"the dimensions of {name} have no names")
+        attributes = cast(dict[str, JsonValue], dict(array.attrs))
         self._array = array
+        self._packing = Packing.of(str(array.dtype), attributes)
+        self.stored_dtype = str(array.dtype)
         self.spec = ArraySpec(
             name=name,
             dimensions=cast(tuple[str, ...], tuple(names)),
             shape=array.shape,
             chunks=array.chunks,
-            dtype=str(array.dtype),
-            attributes=cast(dict[str, JsonValue], dict(array.attrs)),
+            dtype=self._packing.dtype(self.stored_dtype) if self._packing else self.stored_dtype,
+            attributes={key: value for key, value in attributes.items() if key not in packing.ATTRIBUTES},
         )
+
+    @property
+    def decoder(self) -> ChunkDecoder | None:
+        """How its chunks are decoded without Zarr, where that is known."""
+        return recognise(self._array)
+
+    def unpack(self, stored: Values) -> Values:
+        """The values that stored numbers stand for."""
+        return self._packing.unpack(stored) if self._packing else stored
 
     def read(self, selection: tuple[slice, ...] = ()) -> Values:
         """Values, all or those selected; raises `DataError` where a chunk cannot be decoded."""
         try:
-            return np.asarray(self._array[selection or ...])
+            return self.unpack(np.asarray(self._array[selection or ...]))
         except (ValueError, RuntimeError) as error:
-            raise DataError(
-                f"values of {self.spec.name} cannot be read, a chunk is damaged: {error}",
-                hint="Import or compute the data set again.",
-            ) from error
+            raise self.damaged(error) from error
+
+    def damaged(self, error: Exception) -> DataError:
+        """What to say where a chunk cannot be decoded."""
+        return DataError(
+            f"values of {self.spec.name} cannot be read, a chunk is damaged: {error}",
+            hint="Import or compute the data set again.",
+        )
 
     def write(self, selection: tuple[slice, ...], values: Values) -> None:
         """Write values to whole chunks."""

@@ -21,10 +21,15 @@ def cpus_within(quota: str, available: int) -> int:
             return available
 
 
+def usable_cpus() -> int:
+    """CPUs that this process may keep busy."""
+    quota = _CPU_QUOTA.read_text(encoding="ascii") if _CPU_QUOTA.exists() else ""
+    return cpus_within(quota, len(os.sched_getaffinity(0)))
+
+
 def limit_to_machine() -> None:
     """Decode with as many threads as there are CPUs, and give large buffers back as soon as they are freed."""
-    quota = _CPU_QUOTA.read_text(encoding="ascii") if _CPU_QUOTA.exists() else ""
-    cpus = cpus_within(quota, len(os.sched_getaffinity(0)))
+    cpus = usable_cpus()
     limits = {"threading.max_workers": cpus, "async.concurrency": max(cpus, 2)}
     zarr.config.set(limits)  # pyright: ignore[reportUnknownMemberType] - donfig's is untyped
     # Without a limit glibc learns to keep freed blocks for later, for every thread: memory then grows with the

@@ -1,8 +1,10 @@
 """Description of `resample`: a data set aggregated to longer periods."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from climatejobs import frequencies, times
 from climatejobs.datasets import DATASET_ID, DatasetOutput, check_dataset_id
@@ -11,12 +13,48 @@ from climatejobs.frequencies import Frequency, parse_frequency
 from climatejobs.processes.base import Inputs, Outputs, Process
 from climatejobs.times import Moment, parse_moment
 
-type Method = Literal["mean", "sum", "min", "max"]
+type Method = Literal[
+    "mean",
+    "sum",
+    "min",
+    "max",
+    "std",
+    "count",
+    "first",
+    "last",
+    "median",
+    "p05",
+    "p10",
+    "p15",
+    "p20",
+    "p25",
+    "p30",
+    "p35",
+    "p40",
+    "p45",
+    "p55",
+    "p60",
+    "p65",
+    "p70",
+    "p75",
+    "p80",
+    "p85",
+    "p90",
+    "p95",
+]
+_METHODS: tuple[Method, ...] = get_args(Method.__value__)
+_SHARES: dict[Method, float] = {name: int(name[1:]) / 100 for name in _METHODS if name[1:].isdecimal()}
+QUANTILES: Mapping[Method, float] = MappingProxyType({**_SHARES, "median": 0.5})
+"""Methods that need all values of a period at once, and the share of them that lies below the result."""
 
 
 def _check_frequency(text: str) -> str:
     parse_frequency(text)
     return text
+
+
+def _canonical_method(text: object) -> object:
+    return "median" if text == "p50" else text
 
 
 def _check_moment(text: str) -> str:
@@ -40,10 +78,10 @@ class ResampleInputs(Inputs):
         description=f"Length of the periods to aggregate to: {frequencies.POSSIBLE}.",
         json_schema_extra={"pattern": frequencies.PATTERN},
     )
-    method: Method = Field(
+    method: Annotated[Method, BeforeValidator(_canonical_method)] = Field(
         title="Method",
         description="How the values of a period become one. Missing values are left out; "
-        "where all are missing, so is the result.",
+        "where all are missing, so is the result, but for count. p05 to p95 are quantiles; p50 is the median.",
     )
     start: MomentText = Field(
         title="Start",
@@ -58,6 +96,19 @@ class ResampleInputs(Inputs):
         "the last complete period of the data where this is absent.",
         json_schema_extra={"pattern": times.PATTERN},
     )
+    min_valid_fraction: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        title="Least share of valid values",
+        description="Share of the steps a period should have that must be there and not missing, from 0 to 1; "
+        "where there are fewer, the result is missing. 0 means that one value is enough.",
+    )
+    day_weighting: bool = Field(
+        default=False,
+        title="Weights by days",
+        description="Let each value count by the days of the period it stands for, such as a month; for means.",
+    )
     overwrite: bool = Field(
         default=False, title="Overwrite", description="Compute even where an equal result is there already."
     )
@@ -66,6 +117,12 @@ class ResampleInputs(Inputs):
         title="Publish",
         description="Accepted for compatibility and without effect: a result is always served.",
     )
+
+    @model_validator(mode="after")
+    def _weights_are_for_means(self) -> Self:
+        if self.day_weighting and self.method != "mean":
+            raise InvalidInput(f"day_weighting is for means, not for {self.method}", hint="Leave day_weighting out.")
+        return self
 
     @model_validator(mode="after")
     def _end_follows_start(self) -> Self:
@@ -102,7 +159,7 @@ RESAMPLE = Process(
     title="Resample a data set in time",
     description="Aggregates every variable of a data set to longer periods, such as hourly temperature to "
     "daily means. Periods that the data do not cover whole are left out at either end.",
-    version="1.0.0",
+    version="1.1.0",
     inputs=ResampleInputs,
     outputs=ResampleOutputs,
     keywords=("aggregation", "time", "climate"),

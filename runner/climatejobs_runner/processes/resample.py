@@ -79,7 +79,7 @@ def _make_recipe(inputs: ResampleInputs, source: Dataset, attempt: Attempt) -> A
     store = StoreReader(attempt.data.store(source))
     time = store.array(next(iter(source.shape)))
     axis = timeaxis.decode(time.read(), time.spec.attributes)
-    plan = make_plan(source, axis, Request(inputs.target, inputs.method, inputs.first_moment, inputs.last_moment))
+    plan = make_plan(source, axis, Request.of(inputs))
     _check_memory(source, attempt.memory_limit)
     version = f"{plan.version}-{attempt.short_uid}" if inputs.overwrite else plan.version
     result_id = datasets.derived_id(source.id, plan.frequency.slug, plan.method)

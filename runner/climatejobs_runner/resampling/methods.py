@@ -1,27 +1,29 @@
 """How the values of a period become one.
 
-Values are added one time step after the other in float64, so a result does not depend on how the data were
-cut into blocks. NaN is left out; a cell without any value is NaN, also for a sum.
+Whatever could depend on how the data are cut into pieces is done one time step after the other, in float64. NaN is
+left out; a cell without any value is NaN, also for a sum. Cells are in one line: shapes do not matter here.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
-from climatejobs.processes.resample import Method
+from climatejobs.processes.resample import QUANTILES, Method
 
 type Numbers = np.ndarray[tuple[int, ...], np.dtype[np.floating | np.integer]]
-"""Values of the cells of a tile, or of several steps of it with time first."""
+"""Values of time steps: one row a step, one column a cell."""
 type Exact = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-"""Values of the cells of a tile before they are rounded to the type they are stored in."""
+"""A value for each cell, before it is rounded to the type it is stored in; or a weight for each step."""
 
 
 class Aggregation(ABC):
-    """The running state of one period for the cells of one tile."""
+    """The running state of one period."""
 
     @abstractmethod
-    def add(self, steps: Numbers) -> None:
-        """Take more time steps of the period, in order."""
+    def add(self, steps: Numbers, weights: Exact) -> None:
+        """Take more time steps of the period, in order; most methods have no use for weights."""
 
     @abstractmethod
     def finish(self) -> Exact:
@@ -29,41 +31,162 @@ class Aggregation(ABC):
 
 
 class Total(Aggregation):
-    """Sum or mean."""
+    """Sum or mean.
 
-    def __init__(self, shape: tuple[int, ...], *, divide: bool) -> None:
+    Plain additions, which the processor does several at a time. Where a NaN has spoilt a cell they are repeated without
+    it; that is rare, or all values of the cell are missing, which shows at a glance.
+    """
+
+    def __init__(self, cells: int, *, divide: bool) -> None:
         self._divide = divide
-        self._total = np.zeros(shape)
-        self._count = np.zeros(shape, dtype=np.int64)
+        self._total = np.zeros(cells)
+        self._before = np.zeros(cells)
+        self._missing = np.zeros(cells, dtype=np.int32)
+        self._steps = 0
 
-    def add(self, steps: Numbers) -> None:
+    def add(self, steps: Numbers, weights: Exact) -> None:
         """Take more time steps of the period, in order."""
+        if self._steps:
+            np.copyto(self._before, self._total)
+        self._steps += len(steps)
         with np.errstate(invalid="ignore", over="ignore"):
             for step in steps:
-                valid = ~np.isnan(step)
-                np.add(self._total, step, out=self._total, where=valid)
-                self._count += valid
+                np.add(self._total, step, out=self._total)
+            spoilt = np.isnan(self._total)
+            if not spoilt.any():
+                return
+            empty = np.isnan(np.fmax.reduce(steps, axis=0))
+            np.copyto(self._total, self._before, where=empty)
+            np.add(self._missing, len(steps), out=self._missing, where=empty)
+            self._repair(steps, np.flatnonzero(spoilt & ~empty))
+
+    def _repair(self, steps: Numbers, cells: np.ndarray[tuple[int], np.dtype[np.intp]]) -> None:
+        if not cells.size:
+            return
+        total, missing = self._before[cells], np.zeros(len(cells), dtype=np.int32)
+        for step in steps:
+            values = step[cells]
+            gone = np.isnan(values)
+            np.add(total, values, out=total, where=~gone)
+            missing += gone
+        self._total[cells] = total
+        self._missing[cells] += missing
 
     def finish(self) -> Exact:
         """The period's values; the next period starts afresh."""
-        values = np.full(self._total.shape, np.nan)
-        np.divide(self._total, self._count if self._divide else 1, out=values, where=self._count > 0)
+        count = self._steps - self._missing
+        values = np.full(len(self._total), np.nan)
+        np.divide(self._total, count if self._divide else 1, out=values, where=count > 0)
         self._total.fill(0)
-        self._count.fill(0)
+        self._before.fill(0)
+        self._missing.fill(0)
+        self._steps = 0
+        return values
+
+
+class WeightedMean(Aggregation):
+    """Mean of steps that do not all count the same."""
+
+    def __init__(self, cells: int) -> None:
+        self._total = np.zeros(cells)
+        self._weight = np.zeros(cells)
+
+    def add(self, steps: Numbers, weights: Exact) -> None:
+        """Take more time steps of the period, in order."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            for step, weight in zip(steps, weights, strict=True):
+                valid = ~np.isnan(step)
+                np.add(self._total, np.multiply(step, weight, dtype=np.float64), out=self._total, where=valid)
+                np.add(self._weight, weight, out=self._weight, where=valid)
+
+    def finish(self) -> Exact:
+        """The period's values; the next period starts afresh."""
+        values = np.full(len(self._total), np.nan)
+        np.divide(self._total, self._weight, out=values, where=self._weight > 0)
+        self._total.fill(0)
+        self._weight.fill(0)
         return values
 
 
 class Extreme(Aggregation):
     """Minimum or maximum."""
 
-    def __init__(self, shape: tuple[int, ...], *, largest: bool) -> None:
+    def __init__(self, cells: int, *, largest: bool) -> None:
         self._choose = np.fmax if largest else np.fmin
-        self._values = np.full(shape, np.nan)
+        self._values = np.full(cells, np.nan)
 
-    def add(self, steps: Numbers) -> None:
+    def add(self, steps: Numbers, weights: Exact) -> None:
+        """Take more time steps of the period, in order."""
+        self._choose(self._values, self._choose.reduce(steps, axis=0), out=self._values)
+
+    def finish(self) -> Exact:
+        """The period's values; the next period starts afresh."""
+        # Of zeros with different signs any may have been chosen.
+        values = self._values + 0.0
+        self._values.fill(np.nan)
+        return values
+
+
+class Deviation(Aggregation):
+    """Standard deviation of the period's values (divided by their number), by Welford's recurrence."""
+
+    def __init__(self, cells: int) -> None:
+        self._count = np.zeros(cells)
+        self._mean = np.zeros(cells)
+        self._squares = np.zeros(cells)
+
+    def add(self, steps: Numbers, weights: Exact) -> None:
+        """Take more time steps of the period, in order."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            for step in steps:
+                valid = ~np.isnan(step)
+                self._count += valid
+                distance = step - self._mean
+                np.add(self._mean, distance / np.maximum(self._count, 1), out=self._mean, where=valid)
+                np.add(self._squares, distance * (step - self._mean), out=self._squares, where=valid)
+
+    def finish(self) -> Exact:
+        """The period's values; the next period starts afresh."""
+        values = np.full(len(self._count), np.nan)
+        np.divide(self._squares, self._count, out=values, where=self._count > 0)
+        np.sqrt(values, out=values)
+        for state in (self._count, self._mean, self._squares):
+            state.fill(0)
+        return values
+
+
+class Count(Aggregation):
+    """Number of values that are not missing."""
+
+    def __init__(self, cells: int) -> None:
+        self._count = np.zeros(cells)
+
+    def add(self, steps: Numbers, weights: Exact) -> None:
         """Take more time steps of the period, in order."""
         for step in steps:
-            self._choose(self._values, step, out=self._values)
+            self._count += ~np.isnan(step)
+
+    def finish(self) -> Exact:
+        """The period's values; the next period starts afresh."""
+        values = self._count.copy()
+        self._count.fill(0)
+        return values
+
+
+class End(Aggregation):
+    """The first or last value that is not missing."""
+
+    def __init__(self, cells: int, *, last: bool) -> None:
+        self._last = last
+        self._values = np.full(cells, np.nan)
+
+    def add(self, steps: Numbers, weights: Exact) -> None:
+        """Take more time steps of the period, in order."""
+        for step in steps:
+            wanted = ~np.isnan(step)
+            if not self._last:
+                wanted &= np.isnan(self._values)
+            np.copyto(self._values, step, where=wanted)
 
     def finish(self) -> Exact:
         """The period's values; the next period starts afresh."""
@@ -72,13 +195,68 @@ class Extreme(Aggregation):
         return values
 
 
-def begin(method: Method, shape: tuple[int, ...]) -> Aggregation:
-    """A state of that method for cells of that shape."""
-    if method in ("mean", "sum"):
-        return Total(shape, divide=method == "mean")
-    return Extreme(shape, largest=method == "max")
+class Quantile(Aggregation):
+    """An exact quantile: all values of the period are kept and sorted.
+
+    Between two values it is interpolated linearly, by the same operations as in `numpy.nanquantile`.
+    """
+
+    def __init__(self, cells: int, share: float, steps: int) -> None:
+        self._share = share
+        self._values = np.empty((cells, steps))
+        self._steps = 0
+
+    def add(self, steps: Numbers, weights: Exact) -> None:
+        """Take more time steps of the period, in order; not more in all than were announced."""
+        self._values[:, self._steps : self._steps + len(steps)] = steps.T
+        self._steps += len(steps)
+
+    def finish(self) -> Exact:
+        """The period's values; the next period starts afresh."""
+        held = self._values[:, : self._steps]
+        self._steps = 0
+        if not held.shape[1]:
+            return np.full(len(held), np.nan)
+        held.sort(axis=1)
+        count = held.shape[1] - np.isnan(held).sum(axis=1)
+        place = self._share * np.maximum(count - 1, 0)
+        lower = np.floor(place).astype(np.intp)
+        upper = np.minimum(lower + 1, np.maximum(count - 1, 0))
+        part = place - lower
+        cells = np.arange(len(held))
+        low, high = held[cells, lower], held[cells, upper]
+        with np.errstate(invalid="ignore", over="ignore"):
+            gap = high - low
+            values = low + gap * part
+            np.subtract(high, gap * (1 - part), out=values, where=part >= 0.5)
+        # Between two equal infinities there is no gap; of zeros with different signs either may come first.
+        np.copyto(values, low, where=(low == high) | (count == 0))
+        return values + 0.0
 
 
-def result_dtype(source: str) -> str:
+def begin(method: Method, cells: int, *, steps: int = 0, weighted: bool = False) -> Aggregation:
+    """A state of that method for so many cells; `steps` is the most that a period has."""
+    if method in QUANTILES:
+        return Quantile(cells, QUANTILES[method], steps)
+    if method == "mean" and weighted:
+        return WeightedMean(cells)
+    return _RUNNING[method](cells)
+
+
+_RUNNING: Mapping[Method, Callable[[int], Aggregation]] = {
+    "mean": partial(Total, divide=True),
+    "sum": partial(Total, divide=False),
+    "min": partial(Extreme, largest=False),
+    "max": partial(Extreme, largest=True),
+    "std": Deviation,
+    "count": Count,
+    "first": partial(End, last=False),
+    "last": partial(End, last=True),
+}
+
+
+def result_dtype(source: str, method: Method) -> str:
     """The type that results are rounded to, once: the source's own where that is a float, else float64."""
+    if method == "count":
+        return "int32"
     return source if np.dtype(source).kind == "f" else "float64"

@@ -1,30 +1,25 @@
 """The data set that a plan gives: what will be said of it, and its store."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-import numpy as np
 from pydantic import JsonValue
 
 from climatejobs import __version__
 from climatejobs.datasets import Coverage, Dataset, Variable
 from climatejobs.errors import DataError
 from climatejobs.footprints import lay_out, output_steps
-from climatejobs.frequencies import Frequency, Unit, parse_frequency
 from climatejobs.processes.resample import RESAMPLE
-from climatejobs_runner.arrays import ArraySpec, Field, StoredArray, time_field
-from climatejobs_runner.resampling import engine
+from climatejobs_runner.arrays import ArraySpec, StoredArray
+from climatejobs_runner.geozarr import root_attributes
+from climatejobs_runner.machine import usable_cpus
+from climatejobs_runner.resampling import attributes, engine
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.resampling.methods import result_dtype
 from climatejobs_runner.resampling.plan import Plan
 from climatejobs_runner.stores import RECORD, StoreReader, StoreWriter
-
-BOUNDS = "time_bnds"
-_CELL_METHODS = {"mean": "mean", "sum": "sum", "min": "minimum", "max": "maximum"}
-_UNIT_WORDS = {Unit.HOUR: "hour", Unit.DAY: "day", Unit.MONTH: "month", Unit.YEAR: "year"}
-_LENGTHS = {Unit.WEEK: (7, Unit.DAY), Unit.DEKAD: (10, Unit.DAY), Unit.QUARTER: (3, Unit.MONTH)}
 
 
 @dataclass(frozen=True)
@@ -40,7 +35,11 @@ def describe(plan: Plan, identity: Identity) -> Dataset:
     """What `dataset.json` will say of the result."""
     source = plan.source
     variables = [
-        Variable(name=variable.name, units=variable.units, dtype=result_dtype(variable.dtype))
+        Variable(
+            name=variable.name,
+            units=attributes.units(variable.units, plan),
+            dtype=result_dtype(variable.dtype, plan.method),
+        )
         for variable in source.variables
     ]
     lengths = [source.chunks[name] for name in source.shape]
@@ -81,34 +80,51 @@ def output_chunks(result: Dataset) -> int:
 
 def prepare(plan: Plan, source: StoreReader, result: Dataset, store: Path) -> None:
     """Create the result's store, with all that `compute` does not write: metadata and coordinates."""
+    time, *space = result.shape
+    fixed = {array.spec.name: array.held() for array in _without(time, source)}
     kept = {name: value for name, value in source.attributes.items() if name != RECORD}
-    writer = StoreWriter(store, {"Conventions": "CF-1.11", **kept, "title": result.title})
-    time = next(iter(result.shape))
-    for held in _time_fields(plan, source.array(time)):
+    geozarr = root_attributes(fixed, (time, *space))
+    writer = StoreWriter(store, {"Conventions": "CF-1.11", **kept, **geozarr, "title": result.title})
+    for held in (*attributes.time_fields(plan, source.array(time).spec), *fixed.values()):
         writer.add(held)
-    for array in map(source.array, source.names()):
-        if time not in array.spec.dimensions:
-            writer.add(array.held())
     for variable in result.variables:
         writer.create(_spec(source.array(variable.name).spec, plan, result))
 
 
 def count_work(plan: Plan, source: StoreReader, result: Dataset, chunks: range) -> int:
     """Steps that `compute` will report for some chunks."""
-    periods = _periods_of(result, chunks)
-    return sum(engine.count_work(source.array(variable.name).spec, plan, periods) for variable in result.variables)
+    periods, length = _periods_of(result, chunks), next(iter(result.chunks.values()))
+    specs = [source.array(variable.name).spec for variable in result.variables]
+    return sum(engine.count_work(spec, plan, length, periods) for spec in specs)
 
 
-def compute(plan: Plan, source: StoreReader, result: Dataset, store: Path, *, chunks: range, advance: Advance) -> None:
+def compute(
+    plan: Plan,
+    source: StoreReader,
+    result: Dataset,
+    store: Path,
+    *,
+    chunks: range,
+    advance: Advance,
+    threads: int | None = None,
+) -> None:
     """Write the values of some chunks along time, of `output_chunks` that there are, into a prepared store.
 
     Touches nothing else, and always writes the same bytes: any division of the chunks may be computed at the
-    same time, repeatedly and in any order, each part by a process of its own.
+    same time, repeatedly and in any order, each part by a process of its own. `threads` are as many as there
+    are CPUs, unless given.
     """
     periods = _periods_of(result, chunks)
     writer = StoreWriter(store)
     for variable in result.variables:
-        engine.aggregate(source.array(variable.name), writer.array(variable.name), plan, periods, advance)
+        engine.aggregate(
+            source.array(variable.name),
+            writer.array(variable.name),
+            plan,
+            periods=periods,
+            advance=advance,
+            threads=threads or usable_cpus(),
+        )
 
 
 def finish(result: Dataset, store: Path) -> None:
@@ -123,38 +139,21 @@ def _periods_of(result: Dataset, chunks: range) -> range:
     return range(min(chunks.start * length, limit), min(chunks.stop * length, limit))
 
 
-def cell_methods(attributes: Mapping[str, JsonValue], time: str, method: str, frequency: Frequency) -> str:
-    """CF's ``cell_methods`` after one more aggregation of steps of a frequency."""
-    before = str(attributes.get("cell_methods", "")).replace(f"{time}: point", "").strip()
-    return f"{before} {time}: {_CELL_METHODS[method]} (interval: {_interval(frequency)})".strip()
-
-
-def _interval(frequency: Frequency) -> str:
-    """A frequency in the words of CF, such as ``6 hours``; a week is 7 days."""
-    length, unit = _LENGTHS.get(frequency.unit, (1, frequency.unit))
-    count = length * frequency.count
-    return f"{count} {_UNIT_WORDS[unit]}{'s' if count > 1 else ''}"
-
-
-def _time_fields(plan: Plan, source: StoredArray) -> tuple[Field, Field]:
-    """The result's time coordinate, labelled at the start of each period, and its bounds."""
-    name = source.spec.name
-    # Coordinate and bounds share their units: those in which every edge is exact.
-    edges = time_field(name, plan.edges, plan.calendar, {**source.spec.attributes, "bounds": BOUNDS})
-    bounds = np.stack([edges.values[:-1], edges.values[1:]], axis=1)
-    return replace(edges, values=edges.values[:-1]), Field(BOUNDS, (name, "bnds"), bounds)
+def _without(time: str, source: StoreReader) -> Iterator[StoredArray]:
+    """Arrays that are passed through, because they do not depend on time."""
+    for array in map(source.array, source.names()):
+        if time not in array.spec.dimensions:
+            yield array
 
 
 def _spec(array: ArraySpec, plan: Plan, result: Dataset) -> ArraySpec:
     if array.dimensions != tuple(result.shape):
         raise DataError(f"{array.name} has the dimensions {', '.join(array.dimensions)}, not {', '.join(result.shape)}")
-    frequency = parse_frequency(plan.source.frequency)
-    methods = cell_methods(array.attributes, array.dimensions[0], plan.method, frequency)
     return ArraySpec(
         name=array.name,
         dimensions=array.dimensions,
         shape=tuple(result.shape.values()),
         chunks=tuple(result.chunks.values()),
-        dtype=result_dtype(array.dtype),
-        attributes={**array.attributes, "cell_methods": methods},
+        dtype=result_dtype(array.dtype, plan.method),
+        attributes=attributes.describe(array, plan),
     )

@@ -220,7 +220,7 @@ def test_provenance_tells_what_was_done_with_what(runner: Runner, tmp_path: Path
             "end": "2025-02-09T00:00:00Z",
         },
         "source": {"id": "source", "version": source["version"]},
-        "code": {"climatejobs": "0.1.0", "resample": "1.0.0"},
+        "code": {"climatejobs": "0.1.0", "resample": "1.1.0"},
         "image": "runner@sha256:12",
     }
     assert pointer["bbox"] == [-13.0, 6.0, -9.0, 10.0]

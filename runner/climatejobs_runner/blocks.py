@@ -1,0 +1,170 @@
+"""Reading an array piece by piece, by several threads, and taking the pieces in the order of time.
+
+Any process that goes through an array once can be written as a function of one block after the other: `stream`
+decodes ahead, keeps one buffer a thread, and calls the function with one block at a time.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from gzip import BadGzipFile
+from itertools import product
+from threading import Condition
+
+import numpy as np
+
+from climatejobs.footprints import Layout, lay_out
+from climatejobs_runner.arrays import ArraySpec, StoredArray, Values
+from climatejobs_runner.decoding import ChunkDecoder
+
+type Tile = tuple[slice, ...]
+"""Cells along each dimension after time."""
+type Later = Callable[[], None] | None
+"""What may be done after a block without keeping the next one waiting."""
+type Consume = Callable[[slice, Values], Later]
+"""Takes the time steps of a block and their values, time first; they are valid until it returns."""
+
+
+def layout_of(spec: ArraySpec) -> Layout:
+    """How an array is worked through."""
+    return lay_out(spec.shape, spec.chunks, spec.dtype)
+
+
+def tiles(shape: tuple[int, ...], lengths: tuple[int, ...]) -> Iterator[Tile]:
+    """Tiles of those lengths that cover a grid, in order; `shape` begins with time, `lengths` does not."""
+    axes = [
+        [slice(start, min(start + size, length)) for start in range(0, length, size)]
+        for length, size in zip(shape[1:], lengths, strict=True)
+    ]
+    yield from product(*axes)
+
+
+def blocks(start: int, stop: int, steps: int) -> Iterator[slice]:
+    """Consecutive runs of time steps from `start` to `stop`, ending on multiples of `steps`."""
+    while start < stop:
+        end = min(stop, (start // steps + 1) * steps)
+        yield slice(start, end)
+        start = end
+
+
+class BlockReader:
+    """Reads runs of time steps of one tile into a buffer of its own; one for each thread."""
+
+    def __init__(self, source: StoredArray, tile: Tile, steps: int) -> None:
+        self._source = source
+        self._tile = tile
+        self._steps = steps
+        self._decoder = source.decoder
+        self._scratch = bytearray()
+        self._chunk = np.empty(0)
+        self._buffer = np.empty(0)
+
+    def read(self, run: slice) -> Values:
+        """The values of a run that `blocks` has made for the same number of steps; valid until the next one."""
+        if self._decoder is None:
+            return self._source.read((run, *self._tile))
+        if not self._buffer.size:
+            cells = tuple(part.stop - part.start for part in self._tile)
+            self._buffer = np.empty((self._steps, *cells), dtype=self._source.stored_dtype)
+        # Blocks end on multiples of `steps`, and chunks fit in: each has its place in the buffer.
+        origin = run.start // self._steps * self._steps
+        axes = [
+            range(part.start // size, -(-part.stop // size))
+            for part, size in zip((run, *self._tile), self._decoder.chunks, strict=True)
+        ]
+        for position in product(*axes):
+            try:
+                self._place(self._decoder, position, origin)
+            except (ValueError, RuntimeError, EOFError, BadGzipFile) as error:
+                raise self._source.damaged(error) from error
+        return self._source.unpack(self._buffer[run.start - origin : run.stop - origin])
+
+    def _place(self, decoder: ChunkDecoder, position: tuple[int, ...], origin: int) -> None:
+        """Decode a chunk to where it belongs in the buffer, or as much of it as does."""
+        window = (slice(origin, origin + len(self._buffer)), *self._tile)
+        chunk = tuple(
+            slice(index * size, (index + 1) * size) for index, size in zip(position, decoder.chunks, strict=True)
+        )
+        shared = [
+            slice(max(one.start, other.start), min(one.stop, other.stop))
+            for one, other in zip(window, chunk, strict=True)
+        ]
+        target = self._buffer[_within(shared, window)]
+        if shared == list(chunk) and target.flags.c_contiguous:
+            decoder.decode(position, target, self._scratch)
+            return
+        if not self._chunk.size:
+            self._chunk = np.empty(decoder.chunks, dtype=self._buffer.dtype)
+        decoder.decode(position, self._chunk, self._scratch)
+        target[...] = self._chunk[_within(shared, chunk)]
+
+
+def _within(parts: list[slice], window: Sequence[slice]) -> tuple[slice, ...]:
+    """Parts of a window, counted from where it begins."""
+    pairs = zip(parts, window, strict=True)
+    return tuple(slice(part.start - outer.start, part.stop - outer.start) for part, outer in pairs)
+
+
+def stream(source: StoredArray, tile: Tile, run: slice, consume: Consume, *, steps: int, threads: int) -> None:
+    """Call `consume` with every block of a run of time steps, in order and one at a time.
+
+    `steps` is the length of a block, a multiple of the chunk length. Each of `threads` threads reads a block,
+    waits for its turn, has it consumed, and does what was left for later.
+    """
+    runs = list(blocks(run.start, run.stop, steps))
+    count = min(threads, len(runs))
+    if count <= 1:
+        reader = BlockReader(source, tile, steps)
+        for block in runs:
+            later = consume(block, reader.read(block))
+            if later:
+                later()
+        return
+    turns = _Turns(runs, consume)
+    with ThreadPoolExecutor(count, thread_name_prefix="blocks") as pool:
+        working = [pool.submit(turns.work, BlockReader(source, tile, steps)) for _ in range(count)]
+        done, _ = wait(working, return_when=FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+
+
+class _Turns:
+    """Hands out blocks, and sees that they are consumed in order."""
+
+    def __init__(self, runs: list[slice], consume: Consume) -> None:
+        self._runs = runs
+        self._consume = consume
+        self._changed = Condition()
+        self._taken = 0
+        self._turn = 0
+        self._failed = False
+
+    def work(self, reader: BlockReader) -> None:
+        """Take one block after the other until there are no more, or another thread has failed."""
+        try:
+            while (index := self._take()) is not None:
+                values = reader.read(self._runs[index])
+                if not self._wait_for(index):
+                    return
+                later = self._consume(self._runs[index], values)
+                with self._changed:
+                    self._turn += 1
+                    self._changed.notify_all()
+                if later:
+                    later()
+        except BaseException:
+            with self._changed:
+                self._failed = True
+                self._changed.notify_all()
+            raise
+
+    def _take(self) -> int | None:
+        with self._changed:
+            if self._failed or self._taken == len(self._runs):
+                return None
+            self._taken += 1
+            return self._taken - 1
+
+    def _wait_for(self, index: int) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._failed or self._turn == index)
+            return not self._failed
