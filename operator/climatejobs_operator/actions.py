@@ -49,10 +49,19 @@ class DeletePod:
 
 
 @dataclass(frozen=True)
+class DeleteClimateJob:
+    """Delete this very ClimateJob, which has ended, if it is still at `version`; its Job and pods go along."""
+
+    name: str
+    uid: str
+    version: str
+
+
+@dataclass(frozen=True)
 class ConfirmGone:
     """Ask the API server, not the cache, that no pod of the ClimateJob runs; if one does, the plan is off."""
 
     uid: str
 
 
-type Action = CreateJob | DeleteJob | SuspendJob | ResumeJob | DeletePod | ConfirmGone
+type Action = CreateJob | DeleteJob | SuspendJob | ResumeJob | DeletePod | DeleteClimateJob | ConfirmGone

@@ -5,9 +5,10 @@ call raises `ClusterError`, and the work queue brings the job back.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 import aiohttp
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -68,6 +69,14 @@ class Refused(ClusterError):
 
 
 @dataclass(frozen=True)
+class WatchEvent:
+    """A change of one object."""
+
+    type: Literal["ADDED", "MODIFIED", "DELETED"]
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
 class Page:
     """Part of a list."""
 
@@ -100,6 +109,28 @@ class Cluster:
             if not metadata.get("continue"):
                 return
             query["continue"] = metadata["continue"]
+
+    async def watch(
+        self, resource: Resource, version: str, *, fields: str = "", seconds: float
+    ) -> AsyncIterator[WatchEvent]:
+        """What changes after `version`, until that many seconds have passed; any trouble is a `ClusterError`."""
+        query = {"watch": "1", "resourceVersion": version, "timeoutSeconds": str(max(1, int(seconds)))}
+        if fields:
+            query["fieldSelector"] = fields
+        limit = aiohttp.ClientTimeout(total=seconds + 30)
+        try:
+            async with self._session.request(
+                "GET", self._server + resource.path(self._namespace), params=query, timeout=limit
+            ) as response:
+                if not response.ok:
+                    raise _error(response.status, await response.text(), response.headers.get("Retry-After"))
+                async for line in response.content:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise ClusterError(event["object"].get("message") or "the watch has failed")
+                    yield WatchEvent(event["type"], event["object"])
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise ClusterError(f"the watch has broken off: {error or type(error).__name__}") from error
 
     async def get(self, resource: Resource, name: str) -> Manifest:
         """One object; raises `NotFound`."""
@@ -138,13 +169,18 @@ class Cluster:
             "PATCH", resource.path(self._namespace, name), body=patch, content_type="application/json-patch+json"
         )
 
-    async def delete(self, resource: Resource, name: str, uid: str, *, grace_seconds: int | None = None) -> None:
-        """Delete the object of that very uid, its dependents in the background; one that is gone is no error."""
+    async def delete(
+        self, resource: Resource, name: str, uid: str, *, version: str | None = None, grace_seconds: int | None = None
+    ) -> None:
+        """Delete the object of that very uid, its dependents in the background; one that is gone is no error.
+
+        Where a version is given, and the object is not at it, nothing is deleted.
+        """
         body: dict[str, JsonValue] = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": "Background",  # the default of batch/v1 would orphan the pods
-            "preconditions": {"uid": uid},
+            "preconditions": {"uid": uid} if version is None else {"uid": uid, "resourceVersion": version},
         }
         if grace_seconds is not None:
             body["gracePeriodSeconds"] = grace_seconds

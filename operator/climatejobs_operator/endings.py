@@ -1,10 +1,9 @@
-"""How a job ends: with verified outputs, with an error; and what is cleared away after it has."""
+"""How a job ends: with verified outputs, or with an error."""
 
 from datetime import datetime
 
 from climatejobs.model import ErrorDetail, Phase, Progress
 from climatejobs.names import Reason
-from climatejobs_operator.actions import Action, DeleteJob
 from climatejobs_operator.attempts import attempts_before, count_failures, find_witnesses
 from climatejobs_operator.error_details import shorten
 from climatejobs_operator.observation import Decision, Observation
@@ -72,20 +71,6 @@ def fail(
         }
     )
     return Decision(ended, reason)
-
-
-def plan_after_end(seen: Observation) -> tuple[Action, ...]:
-    """Delete a Job that goes on although its ClimateJob has ended.
-
-    So it is when the pod of a success is taken away before the Job controller has counted it, when a failure was
-    plain from a pod that the controller judges otherwise, and when the pod of a suspended Job succeeds all the same.
-    """
-    job = seen.own_job
-    if job is None or job.ended or job.metadata.deletion_timestamp is not None:
-        return ()
-    lives_on = any(pod.metadata.deletion_timestamp is None for pod in seen.live_pods)
-    undone = seen.climatejob.phase is Phase.SUCCEEDED and any(pod.undone for pod in seen.pods)
-    return (DeleteJob(job.metadata.name, job.metadata.uid),) if lives_on or undone or job.spec.suspend else ()
 
 
 def _attempt_of(seen: Observation, pod: Pod) -> int:

@@ -1,5 +1,7 @@
 """The part of a batch/v1 Job that decisions are made from; everything else of it is dropped on reading."""
 
+from datetime import datetime
+
 from pydantic import Field
 
 from climatejobs.model import KubernetesModel, Time
@@ -13,6 +15,7 @@ class JobCondition(KubernetesModel):
     status: str
     reason: str | None = None
     message: str | None = None
+    last_transition_time: Time | None = None
 
 
 class UncountedPods(KubernetesModel):
@@ -64,6 +67,12 @@ class Job(KubernetesModel):
     def ended(self) -> bool:
         """Whether no further pod will be started."""
         return self.complete or self.failure is not None
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the decision fell that no further pod will be started."""
+        final = self.condition("SuccessCriteriaMet", "Complete", "FailureTarget", "Failed")
+        return final.last_transition_time if final is not None else None
 
     @property
     def held(self) -> bool:

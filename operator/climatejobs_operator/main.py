@@ -14,6 +14,7 @@ import kopf
 
 from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import CLIMATEJOBS, Cluster, ClusterError
+from climatejobs_operator.expiry import Expiry
 from climatejobs_operator.handlers import NoMemories, build_registry, build_settings
 from climatejobs_operator.intake import Intake
 from climatejobs_operator.login import Credentials, NoCredentials
@@ -55,6 +56,7 @@ async def operate(settings: Settings, credentials: Credentials) -> None:
     async with credentials.open_session() as session, serve_probes(pulse, settings.probe_port):
         cluster = Cluster(session, credentials.server, settings.namespace)
         await wait_until_served(cluster)
+        expiry = Expiry(cluster, queue, settings, now=now)
         resync = Resync(cluster, cache, queue, pulse, settings.resync_seconds)
         reconciler = Reconciler(
             cluster,
@@ -63,15 +65,22 @@ async def operate(settings: Settings, credentials: Credentials) -> None:
             intake,
             settings,
             line=line,
+            expiry=expiry,
             instance=socket.gethostname(),
-            now=lambda: datetime.now(UTC),
+            now=now,
         )
         await run_together(
             watch(settings, build_registry(intake, credentials, resync.note_listing)),
             resync.run(chance),
+            expiry.run(chance),
             *(reconciler.work(resync.synced) for _ in range(settings.workers)),
         )
     logger.info("Stopped")
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
 
 
 async def watch(settings: Settings, registry: kopf.OperatorRegistry) -> None:

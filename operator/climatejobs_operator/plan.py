@@ -13,9 +13,10 @@ from climatejobs_operator.actions import Action, DeletePod
 from climatejobs_operator.cancellation import plan_cancellation
 from climatejobs_operator.conditions import derive_conditions
 from climatejobs_operator.course import plan_course
-from climatejobs_operator.endings import fail, find_success, plan_after_end
+from climatejobs_operator.endings import fail, find_success
 from climatejobs_operator.events import Event, describe_transition
 from climatejobs_operator.observation import Decision, Observation
+from climatejobs_operator.retention import plan_retention
 from climatejobs_operator.settings import Settings
 from climatejobs_operator.start import plan_start
 from climatejobs_operator.validation import describe_unreadable, find_fault
@@ -41,7 +42,8 @@ def make_plan(seen: Observation, now: datetime, settings: Settings) -> Plan:
     now = now.replace(microsecond=0)
     climatejob = seen.climatejob
     if climatejob.phase.terminal:
-        return Plan(status=climatejob.status, actions=plan_after_end(seen))
+        leftovers, wake_at = plan_retention(seen, now, settings)
+        return Plan(status=climatejob.status, actions=leftovers, wake_at=wake_at)
     if climatejob.metadata.deletion_timestamp is not None:
         return Plan(status=climatejob.status)  # the garbage collector takes Job and pods along
 

@@ -14,7 +14,16 @@ from pydantic import JsonValue
 from climatejobs import names
 from climatejobs.model import ClimateJob
 from climatejobs.names import Reason
-from climatejobs_operator.actions import Action, ConfirmGone, CreateJob, DeleteJob, DeletePod, ResumeJob, SuspendJob
+from climatejobs_operator.actions import (
+    Action,
+    ConfirmGone,
+    CreateJob,
+    DeleteClimateJob,
+    DeleteJob,
+    DeletePod,
+    ResumeJob,
+    SuspendJob,
+)
 from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import (
     CLIMATEJOBS,
@@ -29,6 +38,7 @@ from climatejobs_operator.cluster import (
 )
 from climatejobs_operator.entries import read_entry
 from climatejobs_operator.events import Event, build_event
+from climatejobs_operator.expiry import Expiry
 from climatejobs_operator.intake import Intake
 from climatejobs_operator.job_manifest import build_job
 from climatejobs_operator.jobs import Job
@@ -37,6 +47,7 @@ from climatejobs_operator.observation import Observation, Obstacle
 from climatejobs_operator.plan import Plan, make_plan
 from climatejobs_operator.pods import Pod
 from climatejobs_operator.queue import Line
+from climatejobs_operator.retention import find_next_look
 from climatejobs_operator.settings import Settings
 from climatejobs_operator.workqueue import WorkQueue
 
@@ -72,6 +83,7 @@ class Reconciler:
         settings: Settings,
         *,
         line: Line,
+        expiry: Expiry,
         instance: str,
         now: Callable[[], datetime],
     ) -> None:
@@ -80,6 +92,7 @@ class Reconciler:
         self._queue = queue
         self._intake = intake
         self._line = line
+        self._expiry = expiry
         self._settings = settings
         self._instance = instance
         self._now = now
@@ -127,6 +140,9 @@ class Reconciler:
             if seen.place is not None and self._queue.pressed:
                 raise Unhurried
         else:
+            look_at = self._find_next_look(key)
+            if look_at is None or look_at > self._now():
+                return look_at
             seen = await self._look_behind(key)
         if seen is None:
             return None
@@ -144,18 +160,18 @@ class Reconciler:
             raise hindrance
         return plan.wake_at
 
+    def _find_next_look(self, key: str) -> datetime | None:
+        job, pods = self._cache.jobs.get(key), self._cache.pods.of_job(key)
+        return find_next_look(job, pods, self._expiry.get(key), self._now(), self._settings)
+
     async def _look_behind(self, key: str) -> Observation | None:
-        """The ClimateJob of a Job that goes on without one in the cache: ended, deleted, or not heard of yet."""
-        job = self._cache.jobs.get(key)
-        pods = self._cache.pods.of_job(key)
-        if job is None or job.ended or not any(pod.failed or not pod.ended for pod in pods):
-            return None
+        """A ClimateJob that is not in the cache: ended, deleted, or not heard of yet."""
         try:
             entry = read_entry(await self._cluster.get(CLIMATEJOBS, key))
         except NotFound:
             return None  # the garbage collector takes Job and pods along
         if not entry.climatejob.phase.terminal and self._cache.climatejobs.put(entry):
-            return self._cache.observe(key)
+            raise Outdated
         return self._cache.observe_entry(entry)
 
     async def _carry_out(self, action: Action, climatejob: ClimateJob) -> None:
@@ -175,6 +191,9 @@ class Reconciler:
             case DeletePod(name, uid, grace_seconds):
                 await self._cluster.delete(PODS, name, uid, grace_seconds=grace_seconds)
                 logger.info("Deleted pod", extra=fields(job=climatejob.metadata.name, pod=name, grace=grace_seconds))
+            case DeleteClimateJob(name, uid, version):
+                await self._cluster.delete(CLIMATEJOBS, name, uid, version=version)
+                logger.info("Deleted ClimateJob, as its time after the end is over", extra=fields(job=name))
             case ConfirmGone(uid):
                 await self._confirm_gone(uid)
 

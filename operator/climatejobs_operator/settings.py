@@ -39,6 +39,10 @@ class Settings(BaseModel):
     max_running: Annotated[int, Field(ge=0)] = 10
     """ClimateJobs that have a Job at the same time; 0 is no limit."""
     max_running_per_submitter: Annotated[int, Field(ge=0)] = 0
+    job_retention_seconds: Annotated[int, Field(ge=0)] = 600
+    """How long a Job and its pods stay after the end, for a look at them."""
+    ttl_seconds_after_finished: Annotated[int, Field(ge=-1, le=3153600000)] = 604800
+    """For ClimateJobs that do not say themselves; -1 keeps them."""
     workers: Annotated[int, Field(ge=1, le=64)] = 16
     resync_seconds: Annotated[float, Field(ge=1)] = 600
     probe_port: Annotated[int, Field(ge=0, le=65535)] = 8080

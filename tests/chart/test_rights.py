@@ -26,11 +26,17 @@ def test_the_api_handles_climatejobs_and_reads_logs_and_nothing_else(helm: Helm)
     assert rights_of(helm.template(), "api") == {*climatejobs, "/pods list", "/pods/log get"}
 
 
-def test_the_operator_makes_jobs_and_writes_no_more_of_a_climatejob_than_its_status(helm: Helm) -> None:
+def test_the_operator_makes_jobs_and_writes_of_a_climatejob_its_status_and_its_end(helm: Helm) -> None:
     allowed = rights_of(helm.template(), "operator")
-    assert {"batch/jobs create", "batch/jobs delete", "/pods delete", "events.k8s.io/events create"} <= allowed
+    assert {
+        "batch/jobs create",
+        "batch/jobs patch",
+        "batch/jobs delete",
+        "/pods delete",
+        "events.k8s.io/events create",
+    } <= allowed
     writing = {right for right in allowed if right.startswith("climatejobs.io/") and right.split()[1] not in READING}
-    assert writing == {"climatejobs.io/climatejobs/status patch"}
+    assert writing == {"climatejobs.io/climatejobs/status patch", "climatejobs.io/climatejobs delete"}
 
 
 READING = {"get", "list", "watch"}

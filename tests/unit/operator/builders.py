@@ -67,6 +67,7 @@ def job_manifest(
     failed: int = 0,
     uncounted: tuple[str, ...] = (),
     condition: tuple[str, str, str] | None = None,
+    decided: float = -5,
     version: int = 1,
     deleting: bool = False,
     deadline: int = 21600,
@@ -75,7 +76,17 @@ def job_manifest(
     suspended: bool | None = None,
 ) -> Manifest:
     """A Job; `condition` is type, reason and message of one that is True, `suspended` the condition of that name."""
-    conditions = [dict(zip(("type", "reason", "message"), condition, strict=True), status="True")] if condition else []
+    conditions = (
+        [
+            dict(
+                zip(("type", "reason", "message"), condition, strict=True),
+                status="True",
+                lastTransitionTime=at(decided),
+            )
+        ]
+        if condition
+        else []
+    )
     if suspended is not None:
         conditions.append({"type": "Suspended", "status": str(suspended)})
     metadata: Manifest = {
@@ -186,9 +197,10 @@ def plan_for(
     unreadable: str | None = None,
     place: Place | None = None,
     now: datetime = NOW,
+    settings: Settings = SETTINGS,
 ) -> Plan:
     seen = Observation(climatejob, job, pods, obstacle, place, unreadable)
-    return make_plan(seen, now, SETTINGS)
+    return make_plan(seen, now, settings)
 
 
 def figures(plan: Plan) -> tuple[Phase | None, int | None]:

@@ -15,6 +15,7 @@ from climatejobs import names
 from climatejobs.model import Phase
 from climatejobs_operator import cluster as real
 from climatejobs_operator.cluster import CLIMATEJOBS, EVENTS, JOBS, PODS, Conflict, NotFound, Page, Resource
+from climatejobs_operator.expiry import ENDED
 from climatejobs_operator.pods import TRACKING
 from tests.unit.operator import builders
 from tests.unit.operator.builders import Manifest
@@ -60,7 +61,7 @@ class ModelCluster(real.Cluster):
     ) -> AsyncIterator[Page]:
         items = [deepcopy(item) for item in self.stored[resource.plural].values()]
         if resource is CLIMATEJOBS:
-            items = [item for item in items if not _ended(item)]
+            items = [item for item in items if _ended(item) is (fields == ENDED)]
         yield Page(tuple(items), str(self.version))
 
     async def get(self, resource: Resource, name: str) -> Manifest:
@@ -108,10 +109,16 @@ class ModelCluster(real.Cluster):
         self._write_ends(survives)
         return deepcopy(current)
 
-    async def delete(self, resource: Resource, name: str, uid: str, *, grace_seconds: int | None = None) -> None:
+    async def delete(
+        self, resource: Resource, name: str, uid: str, *, version: str | None = None, grace_seconds: int | None = None
+    ) -> None:
         survives = self._write_begins()
         item = self.stored[resource.plural].get(name)
-        if item is not None and item["metadata"]["uid"] == uid:
+        if (
+            item is not None
+            and item["metadata"]["uid"] == uid
+            and version in (None, item["metadata"]["resourceVersion"])
+        ):
             if resource is PODS:
                 self._mark_deleted(item)
             else:
@@ -161,11 +168,11 @@ class ModelCluster(real.Cluster):
 
     def cancel(self) -> None:
         """Somebody does not want the job any more."""
-        self._change_climatejob(cancel=True)
+        self.change_climatejob(cancel=True)
 
     def suspend(self, *, suspend: bool = True) -> None:
         """Somebody holds the job, or lets it go on."""
-        self._change_climatejob(suspend=suspend)
+        self.change_climatejob(suspend=suspend)
 
     def delete_job(self) -> None:
         """Somebody deletes the Job behind everyone's back."""
@@ -230,7 +237,7 @@ class ModelCluster(real.Cluster):
                 continue
             self._count(job, pod)
         if job["status"].get("failed", 0) > job["spec"]["backoffLimit"]:
-            _judge(job, "FailureTarget", "BackoffLimitExceeded")
+            _judge(job, "FailureTarget", "BackoffLimitExceeded", self._time())
         if not _judged(job):
             self._obey_suspension(job, [pod for pod in mine if pod in self.live_pods()])
         if job["status"] != before:
@@ -264,12 +271,12 @@ class ModelCluster(real.Cluster):
         self._store(PODS, counted)
         uid: str = job["metadata"]["uid"]
         if pod["status"]["phase"] == "Succeeded":
-            _judge(job, "SuccessCriteriaMet", "CompletionsReached")
+            _judge(job, "SuccessCriteriaMet", "CompletionsReached", self._time())
         elif _costs_attempt(pod):
             job["status"]["failed"] = job["status"].get("failed", 0) + 1
             self.counted[uid] = self.counted.get(uid, 0) + 1
             if _exit_code(pod) == names.ExitCode.PERMANENT:
-                _judge(job, "FailureTarget", "PodFailurePolicy")
+                _judge(job, "FailureTarget", "PodFailurePolicy", self._time())
 
     def _make_pod(self, job_uid: str) -> None:
         self.made += 1
@@ -287,7 +294,8 @@ class ModelCluster(real.Cluster):
         }
         self._store(PODS, changed)
 
-    def _change_climatejob(self, **members: Any) -> None:
+    def change_climatejob(self, **members: Any) -> None:
+        """Somebody changes the spec."""
         changed = deepcopy(self.climatejob)
         changed["spec"] |= members
         changed["metadata"]["generation"] += 1
@@ -368,9 +376,9 @@ def _controller(pod: Manifest) -> str:
     return pod["metadata"]["ownerReferences"][0]["uid"]
 
 
-def _judge(job: Manifest, type_: str, reason: str) -> None:
+def _judge(job: Manifest, type_: str, reason: str, time: str) -> None:
     if not _judged(job):
-        condition = {"type": type_, "status": "True", "reason": reason, "message": ""}
+        condition = {"type": type_, "status": "True", "reason": reason, "message": "", "lastTransitionTime": time}
         job["status"].setdefault("conditions", []).append(condition)
 
 

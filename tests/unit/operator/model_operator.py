@@ -6,6 +6,7 @@ from typing import Any
 
 from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS
+from climatejobs_operator.expiry import Expiry
 from climatejobs_operator.intake import Intake
 from climatejobs_operator.pulse import Pulse
 from climatejobs_operator.queue import Limits, Line
@@ -39,6 +40,7 @@ class ModelOperator:
         pulse = Pulse(queue, timetable.time)
         self.intake = Intake(self.cache, queue, pulse)
         line = Line(self.cache, limits, queue.add)
+        self.expiry = Expiry(cluster, queue, SETTINGS, now=lambda: NOW + timedelta(seconds=cluster.seconds))
         self.resync = Resync(cluster, self.cache, queue, pulse, 600)
         self.reconciler = Reconciler(
             cluster,
@@ -47,6 +49,7 @@ class ModelOperator:
             self.intake,
             SETTINGS,
             line=line,
+            expiry=self.expiry,
             instance="test",
             now=lambda: NOW + timedelta(seconds=cluster.seconds),
         )
@@ -63,6 +66,7 @@ class ModelOperator:
     def catch_up(self) -> None:
         """Hear of everything there is, and act on it."""
         run(self.resync.compare())
+        run(self.expiry.sweep())
         self.reconcile()
 
     def reconcile(self) -> None:

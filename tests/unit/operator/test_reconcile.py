@@ -288,3 +288,59 @@ def test_a_suspension_of_a_job_that_changed_meanwhile_is_decided_anew(
     operator.catch_up()
     assert (cluster.job or {})["spec"]["suspend"]
     assert cluster.status["attempts"] == 2
+
+
+def end(cluster: ModelCluster, operator: ModelOperator) -> None:
+    """Bring the job to its success, Job and all."""
+    cluster.end_pod(start(cluster, operator), 0)
+    operator.catch_up()
+    cluster.control_job()
+    operator.catch_up()
+    assert cluster.status["phase"] == "Succeeded"
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_after_the_end_the_job_goes_first_and_the_climatejob_when_its_time_is_over(
+    cluster: ModelCluster, operator: ModelOperator, *, restarted: bool
+) -> None:
+    end(cluster, operator)
+    cluster.seconds += 599
+    if restarted:
+        operator = ModelOperator(cluster)
+    operator.catch_up()
+    assert cluster.job is not None
+    cluster.seconds += 1
+    operator.catch_up()
+    assert cluster.job is None
+    assert "job" in cluster.stored[CLIMATEJOBS.plural]
+    cluster.seconds += 604800
+    operator.catch_up()
+    assert "job" not in cluster.stored[CLIMATEJOBS.plural]
+
+
+def test_a_climatejob_whose_time_was_changed_after_the_end_is_kept_as_long_as_it_says(
+    cluster: ModelCluster, operator: ModelOperator
+) -> None:
+    end(cluster, operator)
+    cluster.change_climatejob(ttlSecondsAfterFinished=5)
+    run(operator.expiry.sweep())
+    cluster.change_climatejob(ttlSecondsAfterFinished=50)  # what has not been heard of
+    cluster.seconds += 6
+    operator.reconcile()
+    assert "job" in cluster.stored[CLIMATEJOBS.plural]
+    cluster.seconds += 50
+    operator.catch_up()
+    assert "job" not in cluster.stored[CLIMATEJOBS.plural]
+
+
+def test_nothing_is_remembered_of_what_expires_later_than_the_next_sweeps(
+    cluster: ModelCluster, operator: ModelOperator
+) -> None:
+    end(cluster, operator)
+    assert len(operator.expiry) == 0
+    cluster.change_climatejob(ttlSecondsAfterFinished=1200)
+    operator.catch_up()
+    assert len(operator.expiry) == 1
+    cluster.change_climatejob(ttlSecondsAfterFinished=1201)
+    operator.catch_up()
+    assert len(operator.expiry) == 0

@@ -1,0 +1,72 @@
+"""What is cleared away after the end, and when: the Job with its pods, then the ClimateJob. Results never are.
+
+All of it is reckoned from what the cluster holds, so a restart forgets nothing.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from climatejobs.model import ClimateJob, Phase
+from climatejobs_operator.actions import Action, DeleteClimateJob, DeleteJob
+from climatejobs_operator.jobs import Job
+from climatejobs_operator.observation import Observation
+from climatejobs_operator.pods import Pod
+from climatejobs_operator.settings import Settings
+
+
+def plan_retention(seen: Observation, now: datetime, settings: Settings) -> tuple[tuple[Action, ...], datetime | None]:
+    """What to clear away of a ClimateJob that has ended, and when there is more to."""
+    expires_at = find_expiry(seen.climatejob, settings)
+    if expires_at is not None and expires_at <= now:
+        metadata = seen.climatejob.metadata
+        return (DeleteClimateJob(metadata.name, metadata.uid, metadata.resource_version),), None
+    job = seen.own_job
+    if job is None or job.metadata.deletion_timestamp is not None:
+        return (), expires_at
+    removed_at = _end_of(seen.climatejob) + timedelta(seconds=settings.job_retention_seconds)
+    if removed_at <= now or _goes_on(seen, job):
+        return (DeleteJob(job.metadata.name, job.metadata.uid),), expires_at
+    return (), removed_at if expires_at is None else min(removed_at, expires_at)
+
+
+def find_expiry(climatejob: ClimateJob, settings: Settings) -> datetime | None:
+    """When a ClimateJob is deleted; None where it has not ended, or is kept until somebody deletes it."""
+    ttl = climatejob.spec.ttl_seconds_after_finished
+    if ttl is None:
+        ttl = settings.ttl_seconds_after_finished
+    if ttl < 0 or not climatejob.phase.terminal:
+        return None
+    try:
+        return _end_of(climatejob) + timedelta(seconds=ttl)
+    except OverflowError:
+        return None
+
+
+def find_next_look(
+    job: Job | None, pods: Iterable[Pod], expires_at: datetime | None, now: datetime, settings: Settings
+) -> datetime | None:
+    """When to fetch a ClimateJob that is not among the live ones, for the sake of what is left of it.
+
+    None where there is nothing to do about it: what is left goes on by itself, or the garbage collector has it.
+    """
+    looks = [] if expires_at is None else [expires_at]
+    if job is not None and job.ended:
+        looks.append((job.ended_at or now) + timedelta(seconds=settings.job_retention_seconds))
+    elif job is not None and (job.spec.suspend or any(pod.failed or not pod.ended for pod in pods)):
+        looks.append(now)
+    return min(looks, default=None)
+
+
+def _goes_on(seen: Observation, job: Job) -> bool:
+    """Whether a Job does although its ClimateJob has ended.
+
+    So it is when the pod of a success is taken away before the Job controller has counted it, when a failure was
+    plain from a pod that the controller judges otherwise, and when the pod of a suspended Job succeeds all the same.
+    """
+    lives_on = any(pod.metadata.deletion_timestamp is None for pod in seen.live_pods)
+    undone = seen.climatejob.phase is Phase.SUCCEEDED and any(pod.status.phase == "Failed" for pod in seen.pods)
+    return not job.ended and (lives_on or undone or job.spec.suspend)
+
+
+def _end_of(climatejob: ClimateJob) -> datetime:
+    return climatejob.status.finished_at or climatejob.metadata.creation_timestamp
