@@ -4,6 +4,7 @@ A Job carries in its backoffLimit how many attempts were left when it was made, 
 one tells by itself how many had gone before; nothing needs to be remembered.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -23,7 +24,7 @@ def backoff_limit(max_attempts: int, before: int) -> int:
 
 def attempts_before(max_attempts: int, job: Job) -> int:
     """Attempts that were spent before this Job was made."""
-    return max(0, max_attempts - 1 - job.spec.backoff_limit)
+    return max(0, max_attempts - 1 - job.retries)
 
 
 def is_permanent(pod: Pod) -> bool:
@@ -48,12 +49,20 @@ def find_witnesses(pods: Sequence[Pod], *, was_suspended: bool) -> Sequence[Pod]
 
 
 def count_failures(job: Job, pods: Sequence[Pod]) -> int:
-    """Failed attempts of this Job.
+    """Failed attempts of this Job; where several pods share the work, the most of any of them.
 
     What the Job controller has counted and what is seen of the pods each may lag behind, and neither ever says
-    too much: the larger is the truth.
+    too much: the larger is the truth. Of pods that share the work, the controller counts only the sum; but it writes
+    on each pod how many had failed in its place before, and lets none go before its successor is there.
     """
-    return max(job.counted_failures, sum(costs_attempt(pod) for pod in pods))
+    return count_failed(pods) if job.shared else max(job.counted_failures, count_failed(pods))
+
+
+def count_failed(pods: Sequence[Pod]) -> int:
+    """Failed attempts that the pods tell of, the most in any place."""
+    by_index = Counter(pod.index for pod in pods if costs_attempt(pod))
+    told = (pod.failures_before + costs_attempt(pod) for pod in pods)
+    return max(by_index.most_common(1)[0][1] if by_index else 0, max(told, default=0))
 
 
 def latest_failure(pods: Sequence[Pod]) -> Pod | None:
@@ -74,7 +83,7 @@ def spent_attempts(status: ClimateJobStatus, pods: Sequence[Pod]) -> int:
         return due
     pods = find_witnesses(pods, was_suspended=status.held_seconds is not None)
     had_run = status.phase is Phase.RUNNING or any(pod.started_at is not None and not pod.failed for pod in pods)
-    return max(begun if had_run else due, sum(costs_attempt(pod) for pod in pods))
+    return max(begun if had_run else due, count_failed(pods))
 
 
 def first_start(status: ClimateJobStatus, pods: Sequence[Pod]) -> datetime | None:

@@ -14,6 +14,7 @@ from climatejobs_operator.job_manifest import memory_limit
 from climatejobs_operator.jobs import Job, JobCondition
 from climatejobs_operator.observation import Decision, Observation
 from climatejobs_operator.pods import Pod, describe_waiting, is_pull_failure
+from climatejobs_operator.result import has_done_its_share
 from climatejobs_operator.settings import Settings
 from climatejobs_operator.suspension import plan_resumption, plan_suspension
 
@@ -95,20 +96,22 @@ def _reckon(seen: Observation, job: Job, pods: Sequence[Pod], settings: Settings
     limit = seen.climatejob.spec.max_attempts
     before = attempts.attempts_before(limit, job)
     failures = attempts.count_failures(job, pods)
-    if job.was_suspended:  # not all pods tell then, and the Job's figures may lag behind what was known already
+    if job.was_suspended or job.shared:  # not all pods tell then, and what was known already may be more
         failures = max(failures, (seen.climatejob.status.attempts or 1) - 1 - before)
     latest = attempts.latest_failure(pods)
     error = seen.climatejob.status.error
     known = error.attempt or 0 if error is not None else 0
     if latest is not None:
-        error = failure.describe_attempt(latest, before + failures, memory_limit(seen.climatejob, settings))
+        number = before + (latest.failures_before + 1 if job.shared else failures)
+        error = failure.describe_attempt(latest, number, memory_limit(seen.climatejob, settings))
+        error = failure.name_share(error, latest.index, seen.climatejob.spec.parallelism)
     elif failures and before + failures > known:
         error = failure.describe_unseen(before + failures)
     return _Course(
         limit=limit,
         before=before,
         failures=failures,
-        failed=[pod for pod in pods if pod.failed],
+        failed=[pod for pod in pods if pod.failed and (latest is None or pod.index == latest.index)],
         latest=latest,
         error=error,
     )
@@ -129,7 +132,7 @@ def _find_ending(seen: Observation, job: Job, pods: Sequence[Pod], course: _Cour
         error = _describe_condition(seen, job.failure, course, begun)
         return fail(seen, error, now, attempts=begun, log_tail=tail)
     for pod in pods:
-        if pod.runner.terminated is not None and pod.runner.terminated.exit_code == 0:
+        if pod.runner.terminated is not None and pod.runner.terminated.exit_code == 0 and not has_done_its_share(pod):
             error = failure.describe_no_result(seen.climatejob.spec.process, max(begun, 1))
             return fail(seen, error, now, attempts=max(begun, 1), pod=pod)
     return _recover_result(seen, job, course, now) if job.complete else None

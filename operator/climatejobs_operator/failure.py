@@ -5,7 +5,7 @@ import re
 from climatejobs import names
 from climatejobs.model import ErrorDetail
 from climatejobs.results import parse_result
-from climatejobs_operator.error_details import make_error
+from climatejobs_operator.error_details import MAX_DETAIL, make_error, shorten
 from climatejobs_operator.jobs import JobCondition
 from climatejobs_operator.pods import Pod, Terminated
 
@@ -26,6 +26,14 @@ def describe_attempt(pod: Pod, attempt: int, memory: str) -> ErrorDetail:
     if told is not None and told.error is not None:
         return told.error.model_copy(update={"exit_code": terminated.exit_code, "attempt": attempt})
     return _describe_exit(pod, terminated, attempt, memory)
+
+
+def name_share(error: ErrorDetail, index: int | None, of: int) -> ErrorDetail:
+    """The error of a pod that shares the work with others: it says which of them it was."""
+    if index is None:
+        return error
+    detail = f"in shard {index + 1} of {of} (index {index}): {error.detail}"
+    return error.model_copy(update={"detail": shorten(detail, MAX_DETAIL)})
 
 
 def _describe_exit(pod: Pod, terminated: Terminated, attempt: int, memory: str) -> ErrorDetail:

@@ -11,6 +11,7 @@ from climatejobs.model import ClimateJob
 from climatejobs.names import Environment, ExitCode
 from climatejobs_operator.actions import CreateJob
 from climatejobs_operator.attempts import backoff_limit
+from climatejobs_operator.pods import COMPLETION_INDEX
 from climatejobs_operator.settings import Settings
 
 type Manifest = dict[str, JsonValue]
@@ -35,9 +36,7 @@ def build_job(climatejob: ClimateJob, create: CreateJob, settings: Settings) -> 
             "ownerReferences": [_owner(climatejob)],
         },
         "spec": {
-            "completions": 1,
-            "parallelism": 1,
-            "backoffLimit": backoff_limit(spec.max_attempts, create.attempts_before),
+            **_completion(spec.parallelism, backoff_limit(spec.max_attempts, create.attempts_before)),
             "activeDeadlineSeconds": create.deadline_seconds,
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": _pod_failure_policy(),
@@ -88,6 +87,19 @@ def _owner(climatejob: ClimateJob) -> Manifest:
         "name": climatejob.metadata.name,
         "uid": climatejob.metadata.uid,
         "controller": True,
+    }
+
+
+def _completion(parallelism: int, retries: int) -> Manifest:
+    """One pod that has to succeed; or one for each share, with retries of its own, of which none may fail for good."""
+    if parallelism == 1:
+        return {"completions": 1, "parallelism": 1, "backoffLimit": retries}
+    return {
+        "completionMode": "Indexed",
+        "completions": parallelism,
+        "parallelism": parallelism,
+        "backoffLimitPerIndex": retries,
+        "maxFailedIndexes": 0,
     }
 
 
@@ -184,6 +196,9 @@ def _environment(climatejob: ClimateJob, settings: Settings) -> list[JsonValue]:
             "resourceFieldRef": {"containerName": names.RUNNER_CONTAINER, "resource": "limits.memory"}
         },
     }
+    if climatejob.spec.parallelism > 1:
+        values[Environment.SHARDS] = str(climatejob.spec.parallelism)
+        sources[Environment.SHARD] = {"fieldRef": {"fieldPath": f"metadata.annotations['{COMPLETION_INDEX}']"}}
     return [
         # The kubelet expands $(NAME) in a value and reads $$ as $.
         *({"name": name.value, "value": text.replace("$", "$$")} for name, text in values.items()),

@@ -29,6 +29,8 @@ class JobSpec(KubernetesModel):
     """What the Job controller was asked for."""
 
     backoff_limit: int = 6
+    backoff_limit_per_index: int | None = None
+    """Set where several pods share the work: each may fail so often by itself."""
     active_deadline_seconds: int | None = None
     suspend: bool = False
 
@@ -83,6 +85,17 @@ class Job(KubernetesModel):
     def was_suspended(self) -> bool:
         """Whether it is or ever was suspended."""
         return self.spec.suspend or any(condition.type == "Suspended" for condition in self.status.conditions)
+
+    @property
+    def shared(self) -> bool:
+        """Whether several pods share the work, each with attempts of its own."""
+        return self.spec.backoff_limit_per_index is not None
+
+    @property
+    def retries(self) -> int:
+        """How many failures the Job allows, in each of the pods' places where several share the work."""
+        limit = self.spec.backoff_limit_per_index
+        return self.spec.backoff_limit if limit is None else limit
 
     @property
     def counted_failures(self) -> int:

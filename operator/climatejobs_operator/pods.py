@@ -10,6 +10,10 @@ from climatejobs_operator.children import ChildMeta
 
 TRACKING = "batch.kubernetes.io/job-tracking"
 """The finalizer that a pod carries until the Job controller has counted it, or wants nothing more of it."""
+COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
+"""Annotation of a pod that shares the work with others: which of them it is, counted from 0."""
+INDEX_FAILURES = "batch.kubernetes.io/job-index-failure-count"
+"""Annotation of such a pod: how many attempts had failed in its place before it."""
 PULL_FAILURES = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 
 
@@ -126,6 +130,16 @@ class Pod(KubernetesModel):
         return TRACKING in self.metadata.finalizers
 
     @property
+    def index(self) -> int | None:
+        """Which of the pods that share the work this is; None where it does it alone."""
+        return _read_number(self.metadata.annotations.get(COMPLETION_INDEX))
+
+    @property
+    def failures_before(self) -> int:
+        """Attempts that had failed in the place of this pod before it, where several share the work."""
+        return _read_number(self.metadata.annotations.get(INDEX_FAILURES)) or 0
+
+    @property
     def disrupted(self) -> bool:
         """Whether the cluster took the pod away: preemption, eviction, a lost node. Not a plain deletion."""
         condition = self.condition("DisruptionTarget")
@@ -141,6 +155,10 @@ class Pod(KubernetesModel):
         if ready is not None and ready.status == "False" and ready.last_transition_time is not None:
             return ready.last_transition_time
         return self.metadata.deletion_timestamp or self.metadata.creation_timestamp
+
+
+def _read_number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
 
 
 def describe_waiting(pod: Pod) -> str:

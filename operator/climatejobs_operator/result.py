@@ -10,6 +10,15 @@ from climatejobs.results import parse_result
 from climatejobs_operator.pods import Pod
 
 
+def has_done_its_share(pod: Pod) -> bool:
+    """Whether the pod has done its part of a shared computation and leaves the outputs to another."""
+    terminated = pod.runner.terminated
+    if terminated is None or terminated.exit_code != 0:
+        return False
+    document = parse_result(terminated.message or "")
+    return document is not None and document.shard is not None
+
+
 def read_outputs(process_id: str, pod: Pod) -> Mapping[str, JsonValue] | None:
     """The outputs of a pod whose runner ended with success, checked against the model of the process.
 

@@ -13,6 +13,9 @@ from climatejobs_operator.observation import Observation
 from climatejobs_operator.pods import Pod
 from climatejobs_operator.settings import Settings
 
+SHARED_PATIENCE = timedelta(seconds=30)
+"""How long after a success the other pods that shared the work have to end by themselves."""
+
 
 def plan_retention(seen: Observation, now: datetime, settings: Settings) -> tuple[tuple[Action, ...], datetime | None]:
     """What to clear away of a ClimateJob that has ended, and when there is more to."""
@@ -24,7 +27,10 @@ def plan_retention(seen: Observation, now: datetime, settings: Settings) -> tupl
     if job is None or job.metadata.deletion_timestamp is not None:
         return (), expires_at
     removed_at = _end_of(seen.climatejob) + timedelta(seconds=settings.job_retention_seconds)
-    if removed_at <= now or _goes_on(seen, job):
+    if _goes_on(seen, job):
+        patience = SHARED_PATIENCE if job.shared and seen.climatejob.phase is Phase.SUCCEEDED else timedelta()
+        removed_at = min(removed_at, _end_of(seen.climatejob) + patience)
+    if removed_at <= now:
         return (DeleteJob(job.metadata.name, job.metadata.uid),), expires_at
     return (), removed_at if expires_at is None else min(removed_at, expires_at)
 

@@ -10,7 +10,7 @@ from climatejobs.results import ResultDocument, describe_error
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Observation, Obstacle, Place
 from climatejobs_operator.plan import Plan, make_plan
-from climatejobs_operator.pods import TRACKING, Pod
+from climatejobs_operator.pods import COMPLETION_INDEX, INDEX_FAILURES, TRACKING, Pod
 from climatejobs_operator.settings import Settings
 
 type Manifest = dict[str, Any]
@@ -74,6 +74,7 @@ def job_manifest(
     started: float = -50,
     suspend: bool = False,
     suspended: bool | None = None,
+    retries_per_index: int | None = None,
 ) -> Manifest:
     """A Job; `condition` is type, reason and message of one that is True, `suspended` the condition of that name."""
     conditions = (
@@ -101,7 +102,12 @@ def job_manifest(
         metadata["deletionTimestamp"] = at(0)
     return {
         "metadata": metadata,
-        "spec": {"backoffLimit": backoff_limit, "activeDeadlineSeconds": deadline, "suspend": suspend},
+        "spec": {
+            "backoffLimit": backoff_limit,
+            "backoffLimitPerIndex": retries_per_index,
+            "activeDeadlineSeconds": deadline,
+            "suspend": suspend,
+        },
         "status": {
             "failed": failed,
             "startTime": at(started),
@@ -128,6 +134,8 @@ def pod_manifest(
     deleting: float | None = None,
     grace: int = 30,
     tracked: bool = True,
+    index: int | None = None,
+    failures_before: int = 0,
     version: int = 1,
     **status: Any,
 ) -> Manifest:
@@ -140,6 +148,8 @@ def pod_manifest(
         "labels": {names.LABEL_JOB_NAME: job, names.LABEL_JOB_UID: job_uid},
         "ownerReferences": [{"kind": "Job", "name": job, "uid": controller, "controller": True}],
     }
+    if index is not None:
+        metadata["annotations"] = {COMPLETION_INDEX: str(index), INDEX_FAILURES: str(failures_before)}
     if tracked:
         metadata["finalizers"] = [TRACKING]
     if deleting is not None:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import kubernetes_validate
 import pytest
@@ -40,6 +40,19 @@ def test_a_later_job_has_what_is_left() -> None:
     ]
     assert isinstance(spec, dict)
     assert (spec["backoffLimit"], spec["activeDeadlineSeconds"]) == (1, 77)
+
+
+def test_a_shared_computation_has_a_pod_for_each_share_with_attempts_of_its_own() -> None:
+    job = build(create=CreateJob(attempts_before=1, deadline_seconds=77), parallelism=4, maxAttempts=3)
+    for version in KUBERNETES:
+        kubernetes_validate.validate(job, version, strict=True)
+    spec = cast(Manifest, job["spec"])
+    assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 4, 4)
+    assert (spec["backoffLimitPerIndex"], spec["maxFailedIndexes"], "backoffLimit" in spec) == (1, 0, False)
+    text = json.dumps(job)
+    assert '{"name": "CLIMATEJOBS_SHARDS", "value": "4"}' in text
+    assert "metadata.annotations['batch.kubernetes.io/job-completion-index']" in text
+    assert all(f'"name": "{name}"' in text for name in Environment)
 
 
 def test_the_runner_gets_the_inputs_as_they_are_even_with_dollars() -> None:
