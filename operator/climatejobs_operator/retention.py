@@ -70,7 +70,7 @@ def _goes_on(seen: Observation, job: Job) -> bool:
     plain from a pod that the controller judges otherwise, and when the pod of a suspended Job succeeds all the same.
     """
     lives_on = any(pod.metadata.deletion_timestamp is None for pod in seen.live_pods)
-    undone = seen.climatejob.phase is Phase.SUCCEEDED and any(pod.status.phase == "Failed" for pod in seen.pods)
+    undone = seen.climatejob.phase is Phase.SUCCEEDED and any(pod.undone for pod in seen.pods)
     return not job.ended and (lives_on or undone or job.spec.suspend)
 
 

@@ -17,6 +17,7 @@ import aiohttp
 from climatejobs import names
 from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS, Cluster, Resource
+from climatejobs_operator.expiry import Expiry
 from climatejobs_operator.handlers import LIVE, MANAGED
 from climatejobs_operator.intake import Intake
 from climatejobs_operator.pulse import Pulse
@@ -99,13 +100,15 @@ class MortalOperator:
         # It has all of a session that the client uses.
         cluster = Cluster(cast(aiohttp.ClientSession, session), server, namespace)
         self._resync = Resync(cluster, cache, self.queue, pulse, 600)
+        settings = Settings(namespace=namespace, runner_image="runner:test", data_claim="data")
         self._reconciler = Reconciler(
             cluster,
             cache,
             self.queue,
             self.intake,
-            Settings(namespace=namespace, runner_image="runner:test", data_claim="data"),
+            settings,
             line=Line(cache, Limits(), self.queue.add),
+            expiry=Expiry(cluster, self.queue, settings, now=lambda: datetime.now(UTC)),
             instance="mortal",
             now=lambda: datetime.now(UTC),
         )
