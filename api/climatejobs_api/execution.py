@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from climatejobs.errors import Fault, InvalidInput
 from climatejobs.model import ClimateJobSpec, KubernetesModel, Output, Resources, Subscriber
 from climatejobs.names import MAX_NAME_LENGTH
+from climatejobs.outbound import AddressRefused, read_allowance
 from climatejobs.processes import Process
 from climatejobs_api.inputs import escape, unwrap_inputs
 from climatejobs_api.settings import Settings, exceeds
@@ -92,7 +93,11 @@ def read_request(process: Process, body: Mapping[str, JsonValue], settings: Sett
         request = ExecuteRequest.model_validate(frame_body(body))
     except ValidationError as error:
         raise InvalidInput.of([_fault(details["loc"], details["msg"]) for details in error.errors()]) from None
-    faults = [*_unknown_outputs(process, request), *_beyond_maxima(request.job, settings)]
+    faults = [
+        *_unknown_outputs(process, request),
+        *_refused_addresses(request.subscriber, settings),
+        *_beyond_maxima(request.job, settings),
+    ]
     if faults:
         raise InvalidInput.of(faults)
     with pointing_into(body):
@@ -134,6 +139,17 @@ def _unknown_outputs(process: Process, request: ExecuteRequest) -> list[Fault]:
         elif wanted.transmission_mode and wanted.transmission_mode not in process.output_transmission:
             modes = " or ".join(process.output_transmission)
             faults.append(Fault(f"/outputs/{escape(name)}/transmissionMode", f"only {modes} is possible"))
+    return faults
+
+
+def _refused_addresses(subscriber: Subscriber | None, settings: Settings) -> list[Fault]:
+    """Addresses that would be refused whatever they lead to; the rest shows when something is sent there."""
+    allowance, faults = read_allowance(settings.fetch_allow), list[Fault]()
+    for name, url in (subscriber.to_manifest() if subscriber is not None else {}).items():
+        try:
+            allowance.check_url(str(url))
+        except AddressRefused as refused:
+            faults.append(Fault(f"/subscriber/{name}", refused.detail))
     return faults
 
 

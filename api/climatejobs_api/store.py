@@ -68,6 +68,8 @@ class Submission:
     """The inputs exactly as they were given; they replace those of `spec`."""
     submitted_at: datetime
     request_id: str
+    base_url: str | None = None
+    """Where the API is for whoever asks; kept where it has to be known later."""
     digest: str | None = None
     """Identifies the request, where a repetition of it is to be told from another of the same name."""
 

@@ -50,7 +50,12 @@ def custom_resource_definition() -> Schema:
                     "served": True,
                     "storage": True,
                     "subresources": {"status": {}},
-                    "selectableFields": [{"jsonPath": ".status.phase"}, {"jsonPath": ".spec.process"}],
+                    "selectableFields": [
+                        {"jsonPath": ".status.phase"},
+                        {"jsonPath": ".spec.process"},
+                        # By which the callbacks of jobs that have ended are found: those jobs are not watched.
+                        {"jsonPath": ".status.callbacksDue"},
+                    ],
                     "additionalPrinterColumns": [
                         {
                             "name": name,

@@ -116,7 +116,7 @@ class Subscriber(KubernetesModel):
 
     success_uri: Url | None = Field(default=None, description="Receives the results once the job has succeeded.")
     in_progress_uri: Url | None = Field(default=None, description="Receives the job's status when it starts.")
-    failed_uri: Url | None = Field(default=None, description="Receives the job's status if it fails.")
+    failed_uri: Url | None = Field(default=None, description="Receives the job's status if it fails or is cancelled.")
 
 
 class ClimateJobSpec(KubernetesModel):
@@ -195,6 +195,21 @@ class Condition(KubernetesModel):
     observed_generation: int | None = Field(default=None, description="The generation this speaks of.")
 
 
+CallbackEvent = Literal["success", "inProgress", "failed"]
+CallbackState = Literal["Pending", "Delivered", "Abandoned"]
+
+
+class Callback(KubernetesModel):
+    """What has become of telling the subscriber of one event."""
+
+    event: CallbackEvent = Field(description="What is told; spec.subscriber says where.")
+    state: CallbackState = Field(description="Pending until it is delivered, or given up after many tries.")
+    tries: int = Field(default=0, ge=0, description="How often delivery has been tried.")
+    time: Time | None = Field(default=None, description="When it was tried last.")
+    retry_at: Time | None = Field(default=None, description="When it is tried again.")
+    detail: str | None = Field(default=None, max_length=256, description="Why the last try failed.")
+
+
 class ClimateJobStatus(KubernetesModel):
     """What has become of the request. Written by the operator alone."""
 
@@ -220,6 +235,13 @@ class ClimateJobStatus(KubernetesModel):
     )
     error: ErrorDetail | None = Field(default=None, description="Why the job failed, or its latest attempt did.")
     log_tail: str | None = Field(default=None, max_length=1024, description="Last lines of a failed attempt's log.")
+    callbacks: list[Callback] | None = Field(
+        default=None,
+        max_length=3,
+        description="What the subscriber has been told, and is still to be told.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["event"]},
+    )
+    callbacks_due: bool | None = Field(default=None, description="Whether a callback is still to be delivered.")
     conditions: list[Condition] = Field(
         default_factory=list[Condition],
         max_length=8,

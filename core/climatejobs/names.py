@@ -30,6 +30,8 @@ ANNOTATION_SUBMITTED_AT = f"{GROUP}/submitted-at"
 """On ClimateJobs: the time of submission in microseconds, RFC 3339, for ordering within a second."""
 ANNOTATION_REQUEST_ID = f"{GROUP}/request-id"
 """On ClimateJobs made over REST: the X-Request-ID of the request, which the runner's log begins with."""
+ANNOTATION_BASE_URL = f"{GROUP}/base-url"
+"""On ClimateJobs with a subscriber that were made over REST: where the API is for whoever made it."""
 ANNOTATION_REQUEST_DIGEST = f"{GROUP}/request-digest"
 """On ClimateJobs made with an Idempotency-Key: what tells the same request from another under the same key."""
 

@@ -157,6 +157,21 @@ class Cluster:
             content_type="application/json-patch+json",
         )
 
+    async def patch_status(
+        self, resource: Resource, name: str, version: str, members: Mapping[str, JsonValue]
+    ) -> Manifest:
+        """Set members of the status of an object that is still at `version`; raises `Conflict` where it is not."""
+        patch: list[JsonValue] = [
+            {"op": "add", "path": "/metadata/resourceVersion", "value": version},
+            *({"op": "add", "path": f"/status/{member}", "value": value} for member, value in members.items()),
+        ]
+        return await self._call(
+            "PATCH",
+            resource.path(self._namespace, name, "status"),
+            body=patch,
+            content_type="application/json-patch+json",
+        )
+
     async def change_spec(
         self, resource: Resource, name: str, version: str, members: Mapping[str, JsonValue]
     ) -> Manifest:

@@ -59,6 +59,12 @@ def has_ended(manifest: Manifest) -> bool:
     return status.get("phase") in TERMINAL_PHASES
 
 
+def owes_callbacks(manifest: Manifest) -> bool:
+    """Whether a manifest is of a ClimateJob of which its subscriber is still to be told."""
+    status = cast(Mapping[str, object], manifest.get("status") or {})
+    return status.get("callbacksDue") is True
+
+
 def read_entry(manifest: Manifest) -> Entry:
     """Read a ClimateJob. The API server lets a few specs through that the model refuses; they are kept as such."""
     try:

@@ -1,8 +1,10 @@
 """News from the cluster, whatever way it comes: into the cache, and its ClimateJob into the queue."""
 
+from collections.abc import Callable
+
 from climatejobs_operator.cache import Cache, pod_job_name
 from climatejobs_operator.cluster import CLIMATEJOBS, JOBS
-from climatejobs_operator.entries import Entry, Manifest, has_ended, identify, read_entry
+from climatejobs_operator.entries import Entry, Manifest, has_ended, identify, owes_callbacks, read_entry
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.pods import Pod
 from climatejobs_operator.pulse import Pulse
@@ -13,7 +15,11 @@ from climatejobs_operator.workqueue import WorkQueue
 class Intake:
     """Where watches and lists deliver."""
 
-    def __init__(self, cache: Cache, queue: WorkQueue, pulse: Pulse) -> None:
+    def __init__(
+        self, cache: Cache, queue: WorkQueue, pulse: Pulse, owes: Callable[[str], None] = lambda _name: None
+    ) -> None:
+        """`owes` is told the name of every ClimateJob that is heard to owe its subscriber a callback."""
+        self._owes = owes
         self._cache = cache
         self._queue = queue
         self._pulse = pulse
@@ -22,6 +28,8 @@ class Intake:
         """News of a ClimateJob. One that ends leaves the watched selection, which looks like a deletion."""
         name, version = (identity := identify(manifest)).name, identity.version
         self._pulse.hear(CLIMATEJOBS.plural, name, version)
+        if owes_callbacks(manifest):
+            self._owes(name)
         if deleted or has_ended(manifest):
             self._cache.end(name, version)
         elif self._cache.climatejobs.is_news(name, version):  # most are echoes of our own writes: not worth reading
@@ -44,6 +52,8 @@ class Intake:
     def take_written(self, entry: Entry) -> None:
         """The answer to a status write of ours: known at once, without waiting for its echo."""
         self._pulse.expect(CLIMATEJOBS.plural, entry.metadata.name, version_of(entry))
+        if entry.climatejob.status.callbacks_due:
+            self._owes(entry.metadata.name)
         if entry.climatejob.phase.terminal:
             self._cache.end(entry.metadata.name, version_of(entry))
         else:

@@ -12,13 +12,16 @@ from random import SystemRandom
 
 import kopf
 
+from climatejobs.outbound import read_allowance
 from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import CLIMATEJOBS, Cluster, ClusterError
+from climatejobs_operator.deliveries import Deliveries
 from climatejobs_operator.expiry import Expiry
 from climatejobs_operator.handlers import NoMemories, build_registry, build_settings
 from climatejobs_operator.intake import Intake
 from climatejobs_operator.login import Credentials, NoCredentials
 from climatejobs_operator.logs import configure_logging
+from climatejobs_operator.posting import Poster
 from climatejobs_operator.probes import serve_probes
 from climatejobs_operator.pulse import Pulse
 from climatejobs_operator.queue import Limits, Line
@@ -51,7 +54,8 @@ async def operate(settings: Settings, credentials: Credentials) -> None:
     queue = WorkQueue(asyncio.get_running_loop(), chance)
     pulse = Pulse(queue, time.monotonic)
     cache = Cache()
-    intake = Intake(cache, queue, pulse)
+    errands = WorkQueue(asyncio.get_running_loop(), chance)
+    intake = Intake(cache, queue, pulse, owes=errands.add)
     line = Line(cache, Limits(settings.max_running, settings.max_running_per_submitter), queue.add)
     async with credentials.open_session() as session, serve_probes(pulse, settings.probe_port):
         cluster = Cluster(session, credentials.server, settings.namespace)
@@ -69,11 +73,19 @@ async def operate(settings: Settings, credentials: Credentials) -> None:
             instance=socket.gethostname(),
             now=now,
         )
+        deliveries = Deliveries(
+            cluster,
+            Poster(read_allowance(settings.fetch_allow)),
+            errands,
+            public_url=settings.public_url,
+            now=now,
+        )
         await run_together(
             watch(settings, build_registry(intake, credentials, resync.note_listing)),
             resync.run(chance),
             expiry.run(chance),
             *(reconciler.work(resync.synced) for _ in range(settings.workers)),
+            *deliveries.parts(settings.resync_seconds),
         )
     logger.info("Stopped")
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from climatejobs.model import ClimateJobStatus
 from climatejobs.names import Reason
 from climatejobs_operator.actions import Action, DeletePod
+from climatejobs_operator.callbacks import note_due
 from climatejobs_operator.cancellation import plan_cancellation
 from climatejobs_operator.conditions import derive_conditions
 from climatejobs_operator.course import plan_course
@@ -58,7 +59,8 @@ def make_plan(seen: Observation, now: datetime, settings: Settings) -> Plan:
         }
     )
     return Plan(
-        status=status,
+        # With the status that makes it due, so that no callback is lost between the two.
+        status=note_due(climatejob.spec.subscriber, climatejob.status, status),
         reason=decision.reason,
         actions=actions,
         events=describe_transition(climatejob.status, status, decision),

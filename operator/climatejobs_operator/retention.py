@@ -36,11 +36,14 @@ def plan_retention(seen: Observation, now: datetime, settings: Settings) -> tupl
 
 
 def find_expiry(climatejob: ClimateJob, settings: Settings) -> datetime | None:
-    """When a ClimateJob is deleted; None where it has not ended, or is kept until somebody deletes it."""
+    """When a ClimateJob is deleted; None where it has not ended, or is kept until somebody deletes it.
+
+    One whose subscriber is still to be told is kept until that is done or given up: the news of it brings it back.
+    """
     ttl = climatejob.spec.ttl_seconds_after_finished
     if ttl is None:
         ttl = settings.ttl_seconds_after_finished
-    if ttl < 0 or not climatejob.phase.terminal:
+    if ttl < 0 or not climatejob.phase.terminal or climatejob.status.callbacks_due:
         return None
     try:
         return _end_of(climatejob) + timedelta(seconds=ttl)

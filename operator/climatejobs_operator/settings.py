@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Json, JsonValue, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, JsonValue, ValidationError
 
 from climatejobs.model import Quantity
 
@@ -14,6 +14,10 @@ NAMESPACE = "CLIMATEJOBS_NAMESPACE"
 
 class SettingsError(Exception):
     """The environment does not say what the operator needs to know; the text names each variable."""
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class Settings(BaseModel):
@@ -43,6 +47,10 @@ class Settings(BaseModel):
     """How long a Job and its pods stay after the end, for a look at them."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=-1, le=3153600000)] = 604800
     """For ClimateJobs that do not say themselves; -1 keeps them."""
+    fetch_allow: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
+    """Hosts and networks that callbacks may go to; every public address where it is empty."""
+    public_url: str | None = None
+    """Address under which clients reach the API: what links in callbacks begin with."""
     workers: Annotated[int, Field(ge=1, le=64)] = 16
     resync_seconds: Annotated[float, Field(ge=1)] = 600
     probe_port: Annotated[int, Field(ge=0, le=65535)] = 8080

@@ -122,3 +122,12 @@ def test_a_claim_that_is_there_already_is_used_by_api_and_runners(helm: Helm) ->
 def test_without_cluster_wide_objects_one_namespace_is_enough(helm: Helm) -> None:
     kinds = {manifest["kind"] for manifest in helm.template(case="minimal")}
     assert not {kind for kind in kinds if kind.startswith(("Cluster", "Custom", "Validating"))}
+
+
+def test_callbacks_go_where_references_may_be_fetched_from(helm: Helm) -> None:
+    manifests = helm.template("api.fetch.allow={10.0.0.0/8,hook.example.org}", "api.publicUrl=https://jobs.example.org")
+    api, operator = variables(manifests, "api"), variables(manifests, "operator")
+    assert operator["CLIMATEJOBS_OPERATOR_FETCH_ALLOW"] == api["CLIMATEJOBS_API_FETCH_ALLOW"]
+    assert operator["CLIMATEJOBS_OPERATOR_FETCH_ALLOW"] == "10.0.0.0/8,hook.example.org"
+    assert operator["CLIMATEJOBS_OPERATOR_PUBLIC_URL"] == "https://jobs.example.org"
+    assert "CLIMATEJOBS_OPERATOR_FETCH_ALLOW" not in variables(helm.template(), "operator")

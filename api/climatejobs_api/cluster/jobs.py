@@ -139,6 +139,7 @@ def build_manifest(submission: Submission) -> dict[str, JsonValue]:
             "annotations": {
                 names.ANNOTATION_SUBMITTED_AT: submission.submitted_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
                 names.ANNOTATION_REQUEST_ID: submission.request_id,
+                **({names.ANNOTATION_BASE_URL: submission.base_url} if submission.base_url else {}),
                 **({names.ANNOTATION_REQUEST_DIGEST: submission.digest} if submission.digest else {}),
             },
         },

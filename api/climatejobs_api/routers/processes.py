@@ -138,9 +138,11 @@ async def execute(  # by position or by name: the framework decides
     body = await read_object(request)
     wanted = await _read(process, body, context)
     if idempotency_key is None:
-        job = await context.store.submit(_submission(process, wanted, context, make_name(process.id, context.choose)))
+        job = await context.store.submit(
+            _submission(process, wanted, context, links, make_name(process.id, context.choose))
+        )
     else:
-        job = await _submit_once(process, wanted, context, idempotency_key, digest_request(process.id, body))
+        job = await _submit_once(process, wanted, context, links, idempotency_key, digest_request(process.id, body))
     preferences = parse_preferences(request.headers.getlist("prefer"))
     longest = context.settings.sync_wait_seconds
     seconds = choose_wait(preferences, process.job_control_options, longest=longest)
@@ -170,10 +172,12 @@ async def _read(process: Process, body: Mapping[str, JsonValue], context: Contex
     return read_request(process, {**body, **({"inputs": fetched} if "inputs" in body else fetched)}, context.settings)
 
 
-async def _submit_once(process: Process, wanted: ExecuteRequest, context: Context, key: str, digest: str) -> ClimateJob:
+async def _submit_once(  # noqa: PLR0917  # all of them at hand where it is called, none with a default
+    process: Process, wanted: ExecuteRequest, context: Context, links: Links, key: str, digest: str
+) -> ClimateJob:
     name = derive_name("", key)
     try:
-        return await context.store.submit(_submission(process, wanted, context, name, digest))
+        return await context.store.submit(_submission(process, wanted, context, links, name, digest))
     except NameTaken:
         job = await context.store.find(name)
         if job is None:
@@ -182,8 +186,8 @@ async def _submit_once(process: Process, wanted: ExecuteRequest, context: Contex
         return job
 
 
-def _submission(
-    process: Process, wanted: ExecuteRequest, context: Context, name: str, digest: str | None = None
+def _submission(  # noqa: PLR0917  # as above
+    process: Process, wanted: ExecuteRequest, context: Context, links: Links, name: str, digest: str | None = None
 ) -> Submission:
     return Submission(
         name=name,
@@ -191,6 +195,7 @@ def _submission(
         inputs=wanted.inputs,
         submitted_at=context.now(),
         request_id=request_id.get(),
+        base_url=links.base if wanted.subscriber is not None else None,
         digest=digest,
     )
 

@@ -193,3 +193,25 @@ async def test_keys_that_are_none_are_refused(client: httpx.AsyncClient, jobs: M
     headers = {**ASYNC, "Idempotency-Key": key}
     problem(await client.post("/processes/echo/execution", json=ECHO, headers=headers), 400)
     assert jobs.names() == []
+
+
+async def test_a_subscriber_is_kept_with_the_address_that_links_will_begin_with(
+    client: httpx.AsyncClient, jobs: MemoryJobs
+) -> None:
+    subscriber = {"successUri": "https://hook.example.org/a?b=c", "failedUri": "https://hook.example.org/"}
+    name = await submit(client, inputs={"message": "hello"}, subscriber=subscriber)
+    assert jobs.manifest(name)["spec"]["subscriber"] == subscriber
+    assert jobs.manifest(name)["metadata"]["annotations"]["climatejobs.io/base-url"] == BASE
+    assert "climatejobs.io/base-url" not in jobs.manifest(await submit(client))["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://hook.example.org/", "http://10.0.0.1/", "http://me:secret@hook.example.org/", "https://[::1]/"]
+)
+async def test_a_subscriber_at_an_address_that_is_never_called_is_refused(
+    client: httpx.AsyncClient, jobs: MemoryJobs, url: str
+) -> None:
+    body = {**ECHO, "subscriber": {"successUri": "https://hook.example.org/", "failedUri": url}}
+    answer = problem(await client.post("/processes/echo/execution", json=body), 400)
+    assert [error["pointer"] for error in answer["errors"]] == ["/subscriber/failedUri"]
+    assert jobs.names() == []
