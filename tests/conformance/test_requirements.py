@@ -326,6 +326,13 @@ async def test_dismiss_job_dismiss_success(api: httpx.AsyncClient) -> None:
     assert (await api.get(f"/jobs/{name}/results")).status_code == 404
 
 
+async def test_callback_job_callback(api: httpx.AsyncClient, jobs: MemoryJobs) -> None:
+    """What becomes of it is the operator's: tests/integration/operator/test_callbacks.py."""
+    subscriber = {f"{event}Uri": f"https://hook.example.org/{event}" for event in ("success", "inProgress", "failed")}
+    response = await api.post(EXECUTION, json={**ECHO, "subscriber": subscriber}, headers=ASYNC)
+    assert jobs.manifest(response.json()["jobID"])["spec"]["subscriber"] == subscriber
+
+
 async def test_dismiss_exception_no_such_job(api: httpx.AsyncClient) -> None:
     response = await api.delete("/jobs/x")
     assert (response.status_code, response.json()["type"]) == (404, f"{EXCEPTIONS}no-such-job")

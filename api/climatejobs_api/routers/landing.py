@@ -14,7 +14,7 @@ from climatejobs_api.documents import respond
 from climatejobs_api.negotiation import require_json
 
 _CLASSES = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/"
-_ALWAYS = ("ogc-process-description", "json", "oas30", "job-list", "dismiss")
+_ALWAYS = ("ogc-process-description", "json", "oas30", "job-list", "callback", "dismiss")
 
 
 def list_classes(*, strict: bool) -> tuple[str, ...]:

@@ -46,6 +46,13 @@ def test_a_climatejob_is_deleted_when_its_time_is_over(phase: str) -> None:
     assert plan_after(WEEK, phase=phase).actions == (DeleteClimateJob("job", "uid-of-job", "1"),)
 
 
+def test_a_climatejob_stays_until_its_subscriber_has_been_told() -> None:
+    for due in (True, False):
+        status = {"phase": "Failed", "finishedAt": at(-60), "callbacksDue": due}
+        planned = plan_for(make_climatejob(status=status, ttlSecondsAfterFinished=6))
+        assert planned.actions == (() if due else (DeleteClimateJob("job", "uid-of-job", "1"),))
+
+
 def test_a_time_of_nothing_is_over_at_once() -> None:
     assert plan_after(0, ttlSecondsAfterFinished=0).actions == (DeleteClimateJob("job", "uid-of-job", "1"),)
 
