@@ -15,7 +15,8 @@ POSSIBLE = "h, D, W-MON to W-SUN, MS, QS or QS-FEB, YS or YS-JUL, multiples such
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 PATTERN = (
-    r"^([1-9][0-9]{0,3})?(h|[Dd]|[Ww](-(MON|TUE|WED|THU|FRI|SAT|SUN))?|ME?|MS|(Q|QS|QE|Y|YS|YE|A|AS)"
+    r"^([1-9][0-9]{0,3})?(h|[Dd]|W(-(MON|TUE|WED|THU|FRI|SAT|SUN))?|w(-(mon|tue|wed|thu|fri|sat|sun))?|ME?|MS"
+    r"|(Q|QS|QE|Y|YS|YE|A|AS)"
     r"(-(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC))?)$|^dekad$"
 )
 """What a frequency looks like, for schemas; `parse_frequency` decides, and says why not."""
@@ -160,4 +161,7 @@ def _refusal(text: str, detail: str) -> InvalidInput:
     lowered = text.strip().lstrip("0123456789")
     if lowered == "H":
         hint = f"Write {text.replace('H', 'h')!r}. {hint}"
+    elif lowered.upper() in _ALIASES:
+        # Not taken for what it resembles: to pandas, ms is milliseconds.
+        hint = f"Write {text.strip().upper()!r}. {hint}"
     return InvalidInput(detail, hint=hint)

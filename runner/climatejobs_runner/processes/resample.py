@@ -6,11 +6,11 @@ from pathlib import Path
 from climatejobs import datasets
 from climatejobs.datasets import Dataset, DatasetOutput
 from climatejobs.errors import TooLarge
-from climatejobs.footprints import MIB, dataset_memory
-from climatejobs.processes.resample import ResampleInputs, ResampleOutputs
+from climatejobs.footprints import MIB, dataset_memory, threads_within
+from climatejobs.processes.resample import QUANTILES, ResampleInputs, ResampleOutputs
 from climatejobs_runner import building, publication, sharing, timeaxis
 from climatejobs_runner.attempts import Attempt
-from climatejobs_runner.machine import limit_to_machine
+from climatejobs_runner.machine import limit_to_machine, usable_cpus
 from climatejobs_runner.resampling import result
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.resampling.plan import Plan, Request, make_plan
@@ -25,6 +25,7 @@ class Aggregate:
     plan: Plan
     source: StoreReader
     dataset: Dataset
+    threads: int
 
     @property
     def words(self) -> str:
@@ -48,7 +49,9 @@ class Aggregate:
 
     def compute(self, store: Path, chunks: range, advance: Advance) -> None:
         """Write the values of some chunks."""
-        result.compute(self.plan, self.source, self.dataset, store, chunks=chunks, advance=advance)
+        result.compute(
+            self.plan, self.source, self.dataset, store, chunks=chunks, advance=advance, threads=self.threads
+        )
 
 
 def compute(inputs: ResampleInputs, attempt: Attempt) -> ResampleOutputs | None:
@@ -80,20 +83,24 @@ def _make_recipe(inputs: ResampleInputs, source: Dataset, attempt: Attempt) -> A
     time = store.array(next(iter(source.shape)))
     axis = timeaxis.decode(time.read(), time.spec.attributes)
     plan = make_plan(source, axis, Request.of(inputs))
-    _check_memory(source, attempt.memory_limit)
+    threads = _fitting_threads(plan, attempt.memory_limit)
     version = f"{plan.version}-{attempt.short_uid}" if inputs.overwrite else plan.version
     result_id = datasets.derived_id(source.id, plan.frequency.slug, plan.method)
-    return Aggregate(plan, store, result.describe(plan, result.Identity(result_id, version, attempt.image)))
+    described = result.describe(plan, result.Identity(result_id, version, attempt.image))
+    return Aggregate(plan, store, described, threads)
 
 
 def _outputs(dataset: Dataset, *, reused: bool) -> ResampleOutputs:
     return ResampleOutputs(dataset=DatasetOutput.describing(dataset, reused=reused))
 
 
-def _check_memory(source: Dataset, limit: int | None) -> None:
-    needed = dataset_memory(source)
+def _fitting_threads(plan: Plan, limit: int | None) -> int:
+    """As many threads as there are CPUs, if their buffers fit; raises `TooLarge` where not even one does."""
+    source, sorts = plan.source, plan.method in QUANTILES
+    needed = dataset_memory(source, threads=1, sorts=sorts)
     if limit is not None and needed > limit:
         raise TooLarge(
             f"aggregating {source.id} takes {-(-needed // MIB)} MiB of memory; this job may use {limit // MIB} MiB",
             hint=f"Ask for at least {-(-needed // MIB)}Mi in resources.memory.",
         )
+    return threads_within(limit, source, cpus=usable_cpus(), sorts=sorts)

@@ -17,6 +17,12 @@ type Numbers = np.ndarray[tuple[int, ...], np.dtype[np.floating | np.integer]]
 type Exact = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 """A value for each cell, before it is rounded to the type it is stored in; or a weight for each step."""
 
+type Counts = np.ndarray[tuple[int, ...], np.dtype[np.int32]]
+"""A number of steps for each cell."""
+
+BAND_CELLS = 32768
+"""Cells whose running totals stay in a processor's cache."""
+
 
 class Aggregation(ABC):
     """The running state of one period."""
@@ -27,61 +33,81 @@ class Aggregation(ABC):
 
     @abstractmethod
     def finish(self) -> Exact:
-        """The period's values; the next period starts afresh."""
+        """The period's values, valid until more steps are added; the next period starts afresh."""
 
 
 class Total(Aggregation):
     """Sum or mean.
 
-    Plain additions, which the processor does several at a time. Where a NaN has spoilt a cell they are repeated without
-    it; that is rare, or all values of the cell are missing, which shows at a glance.
+    Plain additions, which the processor does several at a time, for as many cells as its cache holds. Where a NaN has
+    spoilt a cell they are repeated without it; that is rare, or all values of the cell are missing, which shows at a
+    glance.
     """
 
     def __init__(self, cells: int, *, divide: bool) -> None:
         self._divide = divide
         self._total = np.zeros(cells)
-        self._before = np.zeros(cells)
         self._missing = np.zeros(cells, dtype=np.int32)
+        self._values = np.zeros(cells)
         self._steps = 0
+        self._spoilt = False
 
     def add(self, steps: Numbers, weights: Exact) -> None:
         """Take more time steps of the period, in order."""
-        if self._steps:
-            np.copyto(self._before, self._total)
-        self._steps += len(steps)
         with np.errstate(invalid="ignore", over="ignore"):
-            for step in steps:
-                np.add(self._total, step, out=self._total)
-            spoilt = np.isnan(self._total)
-            if not spoilt.any():
-                return
-            empty = np.isnan(np.fmax.reduce(steps, axis=0))
-            np.copyto(self._total, self._before, where=empty)
-            np.add(self._missing, len(steps), out=self._missing, where=empty)
-            self._repair(steps, np.flatnonzero(spoilt & ~empty))
+            for start in range(0, len(self._total), BAND_CELLS):
+                self._add_band(steps, slice(start, start + BAND_CELLS))
+        self._steps += len(steps)
 
-    def _repair(self, steps: Numbers, cells: np.ndarray[tuple[int], np.dtype[np.intp]]) -> None:
-        if not cells.size:
+    def _add_band(self, steps: Numbers, band: slice) -> None:
+        steps, total, missing = steps[:, band], self._total[band], self._missing[band]
+        if self._steps:
+            before = total.copy()
+            np.add(total, steps[0], out=total)
+        else:
+            # To 0.0, so that a sum is never -0.0, and it does not matter whether there was a NaN before.
+            before = np.zeros(len(total))
+            np.add(steps[0], 0.0, out=total)
+        for step in steps[1:]:
+            np.add(total, step, out=total)
+        spoilt = np.isnan(total)
+        if not spoilt.any():
             return
-        total, missing = self._before[cells], np.zeros(len(cells), dtype=np.int32)
-        for step in steps:
-            values = step[cells]
-            gone = np.isnan(values)
-            np.add(total, values, out=total, where=~gone)
-            missing += gone
-        self._total[cells] = total
-        self._missing[cells] += missing
+        self._spoilt = True
+        empty = np.isnan(np.fmax.reduce(steps, axis=0))
+        np.copyto(total, before, where=empty)
+        np.add(missing, len(steps), out=missing, where=empty)
+        cells = np.flatnonzero(spoilt & ~empty)
+        if cells.size:
+            total[cells], missing[cells] = _add_valid(steps, cells, before[cells], missing[cells])
 
     def finish(self) -> Exact:
         """The period's values; the next period starts afresh."""
-        count = self._steps - self._missing
-        values = np.full(len(self._total), np.nan)
-        np.divide(self._total, count if self._divide else 1, out=values, where=count > 0)
-        self._total.fill(0)
-        self._before.fill(0)
-        self._missing.fill(0)
-        self._steps = 0
-        return values
+        count = self._steps - self._missing if self._spoilt else self._steps
+        with np.errstate(invalid="ignore"):
+            if not self._steps:
+                self._values.fill(np.nan)
+            elif self._divide:
+                np.divide(self._total, count, out=self._values)
+            else:
+                np.copyto(self._values, self._total)
+                np.copyto(self._values, np.nan, where=np.equal(count, 0))
+        if self._spoilt:
+            self._missing.fill(0)
+        self._steps, self._spoilt = 0, False
+        return self._values
+
+
+def _add_valid(
+    steps: Numbers, cells: np.ndarray[tuple[int], np.dtype[np.intp]], total: Exact, missing: Counts
+) -> tuple[Exact, Counts]:
+    """Totals of some cells after the values that are not NaN, and how many were."""
+    for step in steps:
+        values = step[cells]
+        gone = np.isnan(values)
+        np.add(total, values, out=total, where=~gone)
+        missing += gone
+    return total, missing
 
 
 class WeightedMean(Aggregation):

@@ -186,7 +186,8 @@ def _check_method(source: Dataset, method: Method) -> None:
         raise InvalidInput(
             f"{', '.join(accumulated)} of {source.id} is accumulated: each value is the total since the start of its "
             f"day, so their {method} counts the same amounts repeatedly",
-            hint="Import the variable again with --accumulated, which turns totals into the amount of each step.",
+            hint="Import it again with --accumulated, which takes the totals apart into amounts of each step; or with "
+            "--not-accumulated if they are none.",
         )
 
 

@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from climatejobs.datasets import Coverage, Dataset, Variable
-from climatejobs.footprints import BLOCK_BYTES, MIB, chunk_steps, dataset_memory, item_bytes, lay_out, output_steps
+from climatejobs.footprints import (
+    BLOCK_BYTES,
+    MIB,
+    SORT_BYTES,
+    chunk_steps,
+    dataset_memory,
+    item_bytes,
+    lay_out,
+    output_steps,
+    sort_parts,
+    threads_within,
+)
 from climatejobs.frequencies import parse_frequency
 
 GRIDS = st.tuples(
@@ -62,6 +73,28 @@ def test_memory_of_a_usual_year_fits_a_small_pod() -> None:
 
 def test_large_chunks_take_the_memory_they_take() -> None:
     assert dataset_memory(dataset((8760, 400, 400), (168, 400, 400))) > 2 * 168 * 400 * 400 * 4
+
+
+def test_threads_are_as_many_as_fit() -> None:
+    source = dataset((8760, 400, 400), (168, 400, 400))
+    needed = [dataset_memory(source, threads=threads) for threads in (1, 2, 3)]
+    assert needed == sorted(set(needed))
+    assert threads_within(None, source, cpus=3) == 3
+    assert threads_within(needed[1], source, cpus=3) == 2
+    assert threads_within(needed[1] - 1, source, cpus=3) == 1
+    assert threads_within(1, source, cpus=3) == 1
+
+
+@given(st.lists(st.integers(1, 2000), min_size=1, max_size=3), st.integers(1, 100_000))
+def test_what_is_kept_to_be_sorted_is_small_unless_one_cell_is_not(lengths: list[int], steps: int) -> None:
+    parts = sort_parts(lengths, steps)
+    assert all(1 <= part <= length for part, length in zip(parts, lengths, strict=True))
+    assert prod(parts) * steps * 8 <= SORT_BYTES or prod(parts) == 1
+
+
+def test_sorting_takes_more_than_adding() -> None:
+    source = dataset((8760, 200, 200), (168, 200, 200))
+    assert dataset_memory(source, sorts=True) > dataset_memory(source)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@ from climatejobs.frequencies import PATTERN, parse_frequency
         ("48h", "2D", "2d"),
         ("W", "W-MON", "w_mon"),
         ("W-SUN", "W-SUN", "w_sun"),
+        ("w", "W-MON", "w_mon"),
+        ("w-mon", "W-MON", "w_mon"),
+        ("7d", "7D", "7d"),
         ("2W-WED", "2W-WED", "2w_wed"),
         ("MS", "MS", "ms"),
         ("1MS", "MS", "ms"),
@@ -56,6 +59,13 @@ def test_spellings_have_one_canonical_form(spelling: str, canonical: str, slug: 
         "B",
         "2B",
         "ms",
+        "qs",
+        "y",
+        "BMS",
+        "90min",
+        "+-1D",
+        "0h",
+        "-3MS",
         "H",
         "T",
         "min",
@@ -72,6 +82,13 @@ def test_anything_else_is_refused_with_what_is_possible(spelling: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         parse_frequency(spelling)
     assert "W-MON" in (refusal.value.hint or "")
+
+
+@pytest.mark.parametrize(("spelling", "meant"), [("ms", "'MS'"), ("2qs", "'2QS'"), ("6H", "'6h'")])
+def test_a_spelling_with_the_wrong_case_is_told_the_right_one(spelling: str, meant: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        parse_frequency(spelling)
+    assert f"Write {meant}" in (refusal.value.hint or "")
 
 
 @given(st.from_regex(PATTERN, fullmatch=True))

@@ -45,6 +45,17 @@ def test_pieces_give_the_same_bits_as_the_whole(method: Method, steps: np.ndarra
     assert np.nan_to_num(one).tobytes() == np.nan_to_num(other).tobytes()
 
 
+@pytest.mark.parametrize("method", ["mean", "sum"])
+def test_cells_are_taken_some_at_a_time_without_a_difference(method: Method, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(1)
+    steps = generator.normal(size=(6, 50)).astype(np.float32)
+    steps[generator.random(steps.shape) < 0.3] = np.nan
+    steps[:, 7] = np.nan
+    whole = aggregate(method, steps).copy()
+    monkeypatch.setattr("climatejobs_runner.resampling.methods.BAND_CELLS", 8)
+    np.testing.assert_array_equal(aggregate(method, steps), whole)
+
+
 @given(STEPS, st.data())
 def test_pieces_of_a_weighted_mean_give_the_same_bits(steps: np.ndarray, data: st.DataObject) -> None:
     weights = np.array(data.draw(st.lists(st.integers(28, 31), min_size=len(steps), max_size=len(steps))), dtype=float)
