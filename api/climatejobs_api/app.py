@@ -9,7 +9,7 @@ from typing import Any, cast
 from urllib.parse import quote
 from uuid import uuid4
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -19,17 +19,25 @@ from starlette.types import ExceptionHandler
 
 from climatejobs.errors import TYPE_PREFIX, ClimateJobsError
 from climatejobs.outbound import read_allowance
+from climatejobs_api.access import admit
+from climatejobs_api.auth.gate import Gate
+from climatejobs_api.auth.schemes import describe_security
 from climatejobs_api.context import Context, get_links
 from climatejobs_api.exchange import Exchange
 from climatejobs_api.fetching import Fetcher
+from climatejobs_api.metrics import Metrics
 from climatejobs_api.problems import MEDIA_TYPE, PROBLEM_SCHEMA, Problem, answer, from_error, from_store_error
+from climatejobs_api.rates import SubmissionRate
 from climatejobs_api.routers import datasets, following, health, jobs, landing, processes
 from climatejobs_api.settings import Settings
 from climatejobs_api.store import JobStore, StoreError
 from climatejobs_api.version import VERSION
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-EXPOSED = ("Location", "Link", "Preference-Applied", "Retry-After", "ETag", "Content-Location", "X-Request-ID")
+EXPOSED = (
+    *("Location", "Content-Location", "Link", "Preference-Applied", "Retry-After", "ETag", "Age"),
+    *("WWW-Authenticate", "X-Request-ID"),
+)
 DESCRIPTION = "Climate computations as jobs on Kubernetes, asked for over OGC API - Processes."
 _log = logging.getLogger(__name__)
 
@@ -43,8 +51,10 @@ def create_app(
     choose: Callable[[str], str] = secrets.choice,
     fetcher: Fetcher | None = None,
     new_request_id: Callable[[], str] = lambda: uuid4().hex,
+    gate: Gate | None = None,
+    metrics: Metrics | None = None,
 ) -> FastAPI:
-    """Build the application; `follow` is entered for as long as it serves."""
+    """Build the application; `follow` is entered for as long as it serves. Without a gate everybody gets in."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
@@ -71,15 +81,21 @@ def create_app(
             },
         ),
     )
+    metrics = metrics or Metrics()
     app.state.context = Context(
         settings=settings,
         store=store,
+        gate=gate or Gate(),
+        rate=SubmissionRate(settings.submissions_per_minute, refused=metrics.count_rate_limited),
+        metrics=metrics,
         fetcher=fetcher or Fetcher(read_allowance(settings.fetch_allow)),
         now=now,
         choose=choose,
     )
-    for router in (landing.router, processes.router, jobs.router, following.router, datasets.router, health.router):
+    for router in (landing.router, health.router):
         app.include_router(router)
+    for router in (processes.router, jobs.router, following.router, datasets.router):
+        app.include_router(router, dependencies=[Depends(admit), *describe_security(settings)])
     for kind, translate in _TRANSLATIONS:
         app.add_exception_handler(kind, _handler(settings, translate))
     if settings.cors_origins:
@@ -90,7 +106,7 @@ def create_app(
             allow_headers=("*",),
             expose_headers=EXPOSED,
         )
-    app.add_middleware(Exchange, new_id=new_request_id, root_path=settings.root_path)
+    app.add_middleware(Exchange, new_id=new_request_id, metrics=metrics, root_path=settings.root_path)
     return app
 
 

@@ -8,9 +8,12 @@ from typing import Annotated, cast
 from fastapi import Depends, Query, Request
 
 from climatejobs.ogc.links import Links
+from climatejobs_api.auth.gate import Gate
 from climatejobs_api.fetching import Fetcher
 from climatejobs_api.links import Arrival, find_base
+from climatejobs_api.metrics import Metrics
 from climatejobs_api.pagination import MAX_LIMIT
+from climatejobs_api.rates import SubmissionRate
 from climatejobs_api.settings import Settings
 from climatejobs_api.store import JobStore
 
@@ -21,6 +24,9 @@ class Context:
 
     settings: Settings
     store: JobStore
+    gate: Gate
+    rate: SubmissionRate
+    metrics: Metrics
     fetcher: Fetcher
     now: Callable[[], datetime]
     """The time in UTC."""
@@ -33,21 +39,24 @@ async def get_context(request: Request) -> Context:
     return cast(Context, request.app.state.context)
 
 
-async def get_links(request: Request) -> Links:
-    """Links as the sender of this request can follow them."""
-    context = await get_context(request)
+def read_arrival(request: Request) -> Arrival:
+    """What a request says of the way it came."""
     server = cast(tuple[str, int | None] | None, request.scope.get("server")) or ("localhost", None)
     host = f"[{server[0]}]" if ":" in server[0] else server[0]
-    arrival = Arrival(
+    return Arrival(
         scheme=request.url.scheme,
         client=request.client.host if request.client else None,
         server=f"{host}:{server[1]}" if server[1] else host,
         headers=request.headers,
     )
-    settings = context.settings
+
+
+async def get_links(request: Request) -> Links:
+    """Links as the sender of this request can follow them."""
+    settings = (await get_context(request)).settings
     return Links(
         find_base(
-            arrival,
+            read_arrival(request),
             public_url=settings.public_url,
             trusted_proxies=settings.trusted_proxies,
             root_path=settings.root_path,

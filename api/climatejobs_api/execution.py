@@ -107,7 +107,9 @@ def read_request(process: Process, body: Mapping[str, JsonValue], settings: Sett
     return request.model_copy(update={"inputs": inputs})
 
 
-def build_spec(process: Process, request: ExecuteRequest, settings: Settings) -> ClimateJobSpec:
+def build_spec(
+    process: Process, request: ExecuteRequest, settings: Settings, *, submitted_by: str | None = None
+) -> ClimateJobSpec:
     """The spec of the job that a checked request asks for."""
     options = request.job.model_dump(exclude_none=True)
     fields = ClimateJobSpec.model_fields
@@ -119,6 +121,7 @@ def build_spec(process: Process, request: ExecuteRequest, settings: Settings) ->
         outputs=request.outputs or None,
         response=request.response,
         subscriber=request.subscriber,
+        submitted_by=submitted_by,
         **options,
     )
 

@@ -32,7 +32,7 @@ def digest_request(process_id: str, body: Mapping[str, JsonValue]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def check_repetition(job: ClimateJob, digest: str) -> None:
+def check_repetition(job: ClimateJob, digest: str | None) -> None:
     """Raise the `Problem` 409 where the job was made by another request under the same key."""
     if job.metadata.annotations.get(ANNOTATION_REQUEST_DIGEST) != digest:
         raise Problem(

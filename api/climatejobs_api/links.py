@@ -50,6 +50,15 @@ def find_base(
     return f"{scheme}://{host}{prefix}"
 
 
+def find_client(arrival: Arrival, *, trusted_proxies: Sequence[Network]) -> str:
+    """Address of the sender: the nearest one that is not a trusted proxy, as far as those say for whom they speak."""
+    client = arrival.client
+    hops = [hop.strip() for hop in arrival.headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+    while hops and _trusted(client, trusted_proxies):
+        client = hops.pop()
+    return client or "somebody"
+
+
 def _first(value: str) -> str:
     return value.split(",", 1)[0].strip()
 

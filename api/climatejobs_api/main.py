@@ -1,6 +1,7 @@
 """The program: settings from the environment, the cluster, and a server that stops within about a second."""
 
 import asyncio
+import logging
 import signal
 import sys
 from types import FrameType
@@ -12,12 +13,18 @@ from pydantic import ValidationError
 
 from climatejobs_api import logs
 from climatejobs_api.app import create_app
+from climatejobs_api.auth.gate import Gate, GuardedGate
+from climatejobs_api.auth.keys import KeySource
+from climatejobs_api.auth.oidc import Claims, OidcAuthenticator
 from climatejobs_api.cluster.client import ClusterClient
 from climatejobs_api.cluster.jobs import ClusterJobs
+from climatejobs_api.cluster.reviews import ClusterReviews
+from climatejobs_api.metrics import Metrics
 from climatejobs_api.settings import PREFIX, Settings
 from climatejobs_api.store import NoStore
 
 GRACE_SECONDS = 1
+_log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
@@ -33,10 +40,36 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def build_gate(settings: Settings, client: ClusterClient) -> Gate:
+    """The gate that the settings ask for; the cluster decides who may do what, whoever says who somebody is."""
+    if settings.auth_mode == "none":
+        _log.warning("AUTHENTICATION IS OFF: everybody who reaches this API may submit, stop and remove jobs")
+        return Gate()
+    reviews = ClusterReviews(client, settings.namespace, audiences=settings.auth_audiences)
+    authenticator = reviews if settings.auth_mode == "kubernetes" else _trust_issuer(settings)
+    return GuardedGate(authenticator, reviews, namespace=settings.namespace, keep_seconds=settings.auth_keep_seconds)
+
+
+def _trust_issuer(settings: Settings) -> OidcAuthenticator:
+    issuer = settings.oidc_issuer or ""
+    claims = Claims(
+        issuer=issuer,
+        audience=settings.oidc_audience or "",
+        username=settings.oidc_username_claim,
+        username_prefix=settings.oidc_username_prefix,
+        groups=settings.oidc_groups_claim,
+        groups_prefix=settings.oidc_groups_prefix,
+    )
+    return OidcAuthenticator(claims, KeySource(issuer, settings.oidc_keys_url).fetch)
+
+
 async def serve(settings: Settings) -> None:
     """Serve until told to stop."""
-    jobs = ClusterJobs(await ClusterClient.connect(settings.namespace))
-    app = create_app(settings, jobs, follow=jobs.follow)
+    metrics = Metrics()
+    client = await ClusterClient.connect(settings.namespace, observe=metrics.observe_call)
+    jobs = ClusterJobs(client, stale_seconds=settings.stale_seconds)
+    metrics.watch_copy(jobs)
+    app = create_app(settings, jobs, follow=jobs.follow, gate=build_gate(settings, client), metrics=metrics)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -58,8 +91,8 @@ def main() -> None:
     except ValidationError as error:
         for details in error.errors(include_url=False):
             name = "".join(str(part) for part in details["loc"][:1])
-            variable = name if name.isupper() else PREFIX + name.upper()
-            print(f"climatejobs-api: {variable}: {details['msg']}", file=sys.stderr)  # noqa: T201  # no log yet
+            variable = f"{name if name.isupper() else PREFIX + name.upper()}: " if name else ""
+            print(f"climatejobs-api: {variable}{details['msg']}", file=sys.stderr)  # noqa: T201  # no log yet
         sys.exit(78)
     # The server raises the signal again once it has stopped; being told to stop is not a failure.
     for number in (signal.SIGTERM, signal.SIGINT):

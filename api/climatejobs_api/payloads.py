@@ -15,14 +15,12 @@ from starlette.requests import Request
 from climatejobs.errors import TYPE_PREFIX
 from climatejobs_api.problems import Problem
 
-MAX_BODY_BYTES = 256 * 1024
-"""Six times the largest inputs: enough for the same text with every character escaped."""
 MAX_DEPTH = 32
 _MAX_INTEGER = 2**63 - 1
 
 
-async def read_object(request: Request) -> dict[str, JsonValue]:
-    """The JSON object in the body of a request; raises `Problem` where there is none."""
+async def read_object(request: Request, max_bytes: int) -> dict[str, JsonValue]:
+    """The JSON object in the body of a request; raises `Problem` where there is none, or it is larger."""
     media_type = request.headers.get("content-type", "application/json").split(";", 1)[0].strip().lower()
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
@@ -33,7 +31,7 @@ async def read_object(request: Request) -> dict[str, JsonValue]:
             hint="Send JSON with the header Content-Type: application/json.",
             headers={"Accept": "application/json"},
         )
-    return parse_object(await _read_body(request))
+    return parse_object(await _read_body(request, max_bytes))
 
 
 def parse_object(body: bytes) -> dict[str, JsonValue]:
@@ -70,15 +68,15 @@ def parse_json(text: bytes) -> JsonValue:
     return value
 
 
-async def _read_body(request: Request) -> bytes:
+async def _read_body(request: Request, max_bytes: int) -> bytes:
     body = bytearray()
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length[:19]) > MAX_BODY_BYTES:
-        raise _too_large()
+    if length.isdecimal() and int(length[:19]) > max_bytes:
+        raise _too_large(max_bytes)
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_large()
+        if len(body) > max_bytes:
+            raise _too_large(max_bytes)
     return bytes(body)
 
 
@@ -139,9 +137,9 @@ def _unreadable(reason: str) -> Problem:
     )
 
 
-def _too_large() -> Problem:
+def _too_large(max_bytes: int) -> Problem:
     return Problem(
         413,
-        detail=f"the body of the request is larger than {MAX_BODY_BYTES} bytes",
+        detail=f"the body of the request is larger than {max_bytes} bytes",
         hint="Store large input as a data set and name it.",
     )

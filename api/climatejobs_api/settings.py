@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from climatejobs.model import Quantity
@@ -30,6 +30,9 @@ Networks = Annotated[Sequence[Network], NoDecode, BeforeValidator(_split)]
 Names = Annotated[Sequence[str], NoDecode, BeforeValidator(_split)]
 Bound = Annotated[Quantity, AfterValidator(_readable_quantity)]
 UrlPrefix = Annotated[str, Field(pattern=r"^https?://[^ ?#]+$"), AfterValidator(lambda url: url.rstrip("/"))]
+Issuer = Annotated[str, Field(pattern=r"^https?://[^ #]+$")]
+"""Taken letter by letter: tokens name it so."""
+Prefix = Annotated[str, BeforeValidator(lambda text: "" if text == "-" else text)]
 PathPrefix = Annotated[str, Field(pattern=r"^(/[^ ?#]*)?$"), AfterValidator(lambda path: path.rstrip("/"))]
 
 
@@ -67,8 +70,34 @@ class Settings(BaseSettings):
     max_cpu: Bound | None = None
     max_memory: Bound | None = None
     max_ttl_seconds: int = Field(default=2592000, ge=0)
+    max_body_bytes: int = Field(default=262144, ge=1024)
+    """Of a request. Six times the largest inputs: enough for the same text with every character escaped."""
+    submissions_per_minute: int = Field(default=1200, ge=0)
+    """Of one submitter, at one replica; 0 is no limit."""
+    stale_seconds: float = Field(default=300.0, gt=0)
+    """How far reads may be behind the cluster, while it cannot be reached, before they are refused."""
+    auth_mode: Literal["none", "kubernetes", "oidc"] = "none"
+    auth_keep_seconds: float = Field(default=30.0, ge=0)
+    """For how long it is remembered who a token belongs to and what they may do."""
+    auth_audiences: Names = ()
+    """Of tokens in the mode kubernetes; that of the API server itself where there are none."""
+    oidc_issuer: Issuer | None = None
+    oidc_audience: str | None = None
+    oidc_keys_url: Issuer | None = None
+    """Where the issuer's keys are; its own configuration says so where this is absent."""
+    oidc_username_claim: str = "sub"
+    oidc_username_prefix: Prefix = "oidc:"
+    """Put before names, so that nobody is taken for one of the cluster's own users; `-` is none."""
+    oidc_groups_claim: str = "groups"
+    oidc_groups_prefix: Prefix = "oidc:"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.auth_mode == "oidc" and not (self.oidc_issuer and self.oidc_audience):
+            raise ValueError(f"{PREFIX}AUTH_MODE=oidc needs {PREFIX}OIDC_ISSUER and {PREFIX}OIDC_AUDIENCE")
+        return self
 
 
 def exceeds(quantity: str | None, bound: str | None) -> bool:

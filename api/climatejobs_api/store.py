@@ -147,6 +147,11 @@ class JobStore(Protocol):
         """Whether every job that there is has been read once."""
         ...
 
+    @property
+    def age(self) -> float:
+        """Seconds by which what is read here may be behind: 0 while all changes arrive."""
+        ...
+
     def older(
         self, limit: int, *, than: Position | None = None, matches: Callable[[JobFacts], bool] = any_job
     ) -> list[ClimateJob]:

@@ -30,7 +30,11 @@ _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger(__name__)
 
 type Observe = Callable[[str, int, float], None]
-"""Told of every call: its verb, the status of the answer (0 where there was none), and the seconds it took."""
+"""Told of every call: its verb, the status of the answer (0 where there was none), and the seconds until it began."""
+
+
+def _unobserved(_verb: str, _status: int, _seconds: float) -> None:
+    pass
 
 
 class WatchExpired(Exception):
@@ -40,9 +44,7 @@ class WatchExpired(Exception):
 class ClusterClient:
     """Calls about the ClimateJobs of one namespace."""
 
-    def __init__(
-        self, connection: Connection, namespace: str, observe: Observe = lambda _verb, _status, _seconds: None
-    ) -> None:
+    def __init__(self, connection: Connection, namespace: str, observe: Observe = _unobserved) -> None:
         self._connection = connection
         self._path = f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.PLURAL}"
         self._observe = observe
@@ -51,9 +53,9 @@ class ClusterClient:
         self._following = 0
 
     @classmethod
-    async def connect(cls, namespace: str, kubeconfig: str | None = None) -> Self:
+    async def connect(cls, namespace: str, kubeconfig: str | None = None, *, observe: Observe = _unobserved) -> Self:
         """Find the cluster: the given kubeconfig, else $KUBECONFIG, else the service account of the pod."""
-        return cls(await Connection.open(kubeconfig), namespace)
+        return cls(await Connection.open(kubeconfig), namespace, observe)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -69,8 +71,11 @@ class ClusterClient:
             _raise_for(response, content)
             return content
 
-    async def watch(self, version: str, *, seconds: int, silence: float) -> AsyncIterator[bytes]:
-        """Lines of a watch from that version on; raises `WatchExpired`, or `StoreAway` after `silence` seconds."""
+    async def watch(self, version: str, *, seconds: int, silence: float) -> AsyncGenerator[bytes]:
+        """Lines of a watch from that version on, an empty one as soon as it is open.
+
+        Raises `WatchExpired`, or `StoreAway` after `silence` seconds.
+        """
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
@@ -83,6 +88,7 @@ class ClusterClient:
                 raise WatchExpired
             if response.status != 200:
                 _raise_for(response, await response.read())
+            yield b""
             # Not readline(): it refuses lines above a limit that a large object may exceed.
             rest = b""
             async for piece in response.content.iter_any():
@@ -123,6 +129,13 @@ class ClusterClient:
             if response.status == 409:
                 raise JobGone(name)
             _raise_for(response, content)
+
+    async def review(self, path: str, review: Mapping[str, JsonValue]) -> bytes:
+        """What the API server answers to a review, such as a TokenReview, sent to the path of its kind."""
+        async with self._call("POST", path, verb="review", body=review) as response:
+            content = await response.read()
+            _raise_for(response, content)
+            return content
 
     async def list_pods(self, labels: str) -> bytes:
         """The pods with those labels."""

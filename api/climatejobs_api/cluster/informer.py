@@ -6,7 +6,9 @@ dead, because a connection may be gone without either end being told.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Protocol
 
 from climatejobs_api.cluster.cache import JobCache
@@ -34,7 +36,9 @@ class Source(Protocol):
 
     async def list_page(self, limit: int, following: str) -> bytes: ...
 
-    def watch(self, version: str, *, seconds: int, silence: float) -> AsyncIterator[bytes]: ...
+    def watch(self, version: str, *, seconds: int, silence: float) -> AsyncGenerator[bytes]:
+        """Lines, an empty one first as soon as the watch is open."""
+        ...
 
 
 class Informer:
@@ -47,42 +51,63 @@ class Informer:
         *,
         jitter: Callable[[], float],
         silence: float = SILENCE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`jitter` gives numbers between 0 and 1."""
+        """`jitter` gives numbers between 0 and 1, `clock` seconds that never go back."""
         self._source = source
         self._cache = cache
         self._jitter = jitter
         self._silence = silence
+        self._clock = clock
         self._failures = 0
+        self._version = ""
+        """Up to which all changes have been taken; empty where everything has to be listed first."""
+        self._watching = False
+        self._heard = clock()
+        """When the source was last heard of."""
+        self.lists = 0
+        """How often all jobs have been listed."""
         self.synced = asyncio.Event()
+
+    @property
+    def age(self) -> float:
+        """Seconds by which the cache may be behind: 0 while a watch is open, else those since the last word."""
+        return 0.0 if self._watching else self._clock() - self._heard
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        version: str | None = None
         while True:
             try:
-                if version is None:
-                    version = await self._list()
-                begun = version
-                async for line in self._watch(version):
-                    version = self._take(line) or version
-                    self._cache.advance(int(version))
-                    self._failures = 0
-                if version == begun:
+                if not self._version:
+                    await self._list()
+                begun = self._version
+                await self._follow()
+                if self._version == begun:
                     # Even a quiet watch brings bookmarks; one that brings nothing must not be renewed in a loop.
                     await self._pause(StoreAway("the watch ended without a word"))
             except WatchExpired:
                 _log.info("the watch has lost its place; listing all jobs again")
-                version = None
+                self._version = ""
             except StoreError as error:
                 await self._pause(error)
 
-    def _watch(self, version: str) -> AsyncIterator[bytes]:
+    async def _follow(self) -> None:
+        """Take all that one watch brings."""
         # Spread, so that replicas which started together do not renew their watches together.
         seconds = round(WATCH_SECONDS * (1 + self._jitter()))
-        return self._source.watch(version, seconds=seconds, silence=self._silence)
+        try:
+            async with aclosing(self._source.watch(self._version, seconds=seconds, silence=self._silence)) as lines:
+                async for line in lines:
+                    self._watching, self._heard = True, self._clock()
+                    if line:
+                        self._version = self._take(line) or self._version
+                        self._cache.advance(int(self._version))
+                        self._failures = 0
+        finally:
+            self._watching = False
 
-    async def _list(self) -> str:
+    async def _list(self) -> None:
+        begun = self._clock()
         removed_before = self._cache.removed()
         records: list[Record] = []
         following, version = "", ""
@@ -91,15 +116,14 @@ class Informer:
             records += page.records
             version, following = page.version, page.following
         self._cache.replace(records, int(version), removed_before=removed_before)
+        self.lists += 1
+        self._version, self._heard = version, begun
         self.synced.set()
         self._failures = 0
         _log.info("listed %s jobs", len(records), extra={"jobs": len(records), "resourceVersion": version})
-        return version
 
     def _take(self, line: bytes) -> str | None:
         """Take one line of a watch; gives the version that it brings us to."""
-        if not line:
-            return None
         event = decode_event(line)
         match event.type:
             case "ADDED" | "MODIFIED":

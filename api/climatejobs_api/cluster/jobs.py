@@ -25,8 +25,10 @@ _log = logging.getLogger(__name__)
 class ClusterJobs:
     """All ClimateJobs of one namespace."""
 
-    def __init__(self, client: ClusterClient) -> None:
+    def __init__(self, client: ClusterClient, *, stale_seconds: float) -> None:
+        """Reads are refused once they may be so far behind."""
         self._client = client
+        self._stale_seconds = stale_seconds
         self._cache = JobCache()
         self._informer = Informer(client, self._cache, jitter=random.random)
         self._following: asyncio.Task[None] | None = None
@@ -52,18 +54,30 @@ class ClusterJobs:
     def synced(self) -> bool:
         return self._informer.synced.is_set()
 
+    @property
+    def age(self) -> float:
+        return self._informer.age
+
+    @property
+    def lists(self) -> int:
+        """How often all jobs have been listed: once, and again whenever the watch has lost its place."""
+        return self._informer.lists
+
+    def __len__(self) -> int:
+        return len(self._cache)
+
     def older(
         self, limit: int, *, than: Position | None = None, matches: Callable[[JobFacts], bool] = any_job
     ) -> list[ClimateJob]:
-        self._require_synced()
+        self._require_current()
         return _read_matching(self._cache.newest_first(before=than), limit, matches)
 
     def newer(self, limit: int, *, than: Position, matches: Callable[[JobFacts], bool] = any_job) -> list[ClimateJob]:
-        self._require_synced()
+        self._require_current()
         return _read_matching(self._cache.oldest_first(after=than), limit, matches)[::-1]
 
     async def find(self, name: str) -> ClimateJob | None:
-        self._require_synced()
+        self._require_current()
         record = self._cache.find(name)
         if record is None and _NAME.fullmatch(name):
             # Another replica may have made it a moment ago: nobody is told 404 after a 202.
@@ -113,9 +127,11 @@ class ClusterJobs:
         self._cache.put_own(record)
         return self._cache.find(record.name) or record
 
-    def _require_synced(self) -> None:
+    def _require_current(self) -> None:
         if not self.synced:
             raise StoreAway("the jobs have not been read from the cluster yet", retry_after=1)
+        if self.age > self._stale_seconds:
+            raise StoreAway(f"the cluster has not been heard of for {self.age:.0f} s; what is known of jobs is too old")
 
 
 async def await_change(cache: JobCache, job: ClimateJob, seconds: float) -> ClimateJob | None:

@@ -4,9 +4,10 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
 
+from climatejobs_api.access import mark_age
 from climatejobs_api.context import Current, RequestLinks
 from climatejobs_api.events import HEADERS, MEDIA_TYPE, stream_events
 from climatejobs_api.exchange import is_head
@@ -15,7 +16,7 @@ from climatejobs_api.routers.jobs import JobId, find_job
 from climatejobs_api.store import NoLog
 from climatejobs_api.streaming import TEXT, Stream, follow_log, read_log
 
-router = APIRouter(prefix="/jobs/{jobId}", tags=["jobs"])
+router = APIRouter(prefix="/jobs/{jobId}", tags=["jobs"], dependencies=[Depends(mark_age)])
 
 LastEventId = Annotated[
     str | None, Header(alias="Last-Event-ID", max_length=64, description="Id of the last event that was received.")

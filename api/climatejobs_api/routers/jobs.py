@@ -12,6 +12,7 @@ from climatejobs.model import ClimateJob
 from climatejobs.ogc.documents import Link
 from climatejobs.ogc.links import JSON, Links
 from climatejobs.ogc.statusinfo import JobList, StatusCode, StatusInfo, describe_job, describe_removed, is_stopping
+from climatejobs_api.access import CurrentAccess, mark_age
 from climatejobs_api.context import Context, Current, Cursor, Limit, RequestLinks
 from climatejobs_api.documents import respond
 from climatejobs_api.files import matches_etag
@@ -23,7 +24,7 @@ from climatejobs_api.problems import no_such_job
 from climatejobs_api.results import answer_output, answer_results, check_results
 from climatejobs_api.store import position_of
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(mark_age)])
 
 
 JobId = Annotated[str, Path(alias="jobId", description="Id of a job.")]
@@ -137,8 +138,10 @@ async def get_status(job_id: JobId, request: Request, context: Current, links: R
     summary="Stop a job, or remove the record of one that has ended",
     response_model=StatusInfo,
 )
-async def dismiss(job_id: JobId, context: Current, links: RequestLinks) -> Response:
+async def dismiss(job_id: JobId, context: Current, links: RequestLinks, access: CurrentAccess) -> Response:
     job = await find_job(context, job_id)
+    # As kubectl would have it: a live job is changed, an ended one deleted.
+    await access.require("delete" if job.phase.terminal else "patch", job_id)
     if job.phase.terminal:
         await context.store.remove(job)
         return respond(describe_removed(job, links))

@@ -1,6 +1,7 @@
 """Processes: what there is, what each takes, and how it is run."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Header, Path, Request
@@ -12,6 +13,7 @@ from climatejobs.ogc.documents import Document, Link
 from climatejobs.ogc.links import JSON, RELATIONS, Links
 from climatejobs.ogc.statusinfo import StatusInfo, describe_job
 from climatejobs.processes import PROCESSES, Process, find_process
+from climatejobs_api.access import CurrentAccess
 from climatejobs_api.context import Context, Current, Cursor, Limit, RequestLinks
 from climatejobs_api.documents import add_links, respond
 from climatejobs_api.exchange import request_id
@@ -25,7 +27,7 @@ from climatejobs_api.polling import retry_after
 from climatejobs_api.preferences import Preferences, choose_wait, name_applied, parse_preferences
 from climatejobs_api.problems import Problem
 from climatejobs_api.results import answer_results, check_results
-from climatejobs_api.store import NameTaken, Submission
+from climatejobs_api.store import JobStore, NameTaken, Submission
 
 router = APIRouter(prefix="/processes", tags=["processes"])
 
@@ -126,23 +128,31 @@ async def get_process(process_id: ProcessId, links: RequestLinks) -> Response:
         }
     },
 )
-async def execute(  # by position or by name: the framework decides
+async def execute(  # noqa: PLR0917  # by position or by name: the framework decides
     process_id: ProcessId,
     request: Request,
     context: Current,
     links: RequestLinks,
+    access: CurrentAccess,
     _prefer: Prefer = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     process = find_process(process_id)
-    body = await read_object(request)
+    body = await read_object(request, context.settings.max_body_bytes)
     wanted = await _read(process, body, context)
+    submission = Submission(
+        name=make_name(process.id, context.choose),
+        spec=build_spec(process, wanted, context.settings, submitted_by=access.caller.name),
+        inputs=wanted.inputs,
+        submitted_at=context.now(),
+        request_id=request_id.get(),
+        base_url=links.base if wanted.subscriber is not None else None,
+    )
     if idempotency_key is None:
-        job = await context.store.submit(
-            _submission(process, wanted, context, links, make_name(process.id, context.choose))
-        )
+        job = await context.store.submit(submission)
     else:
-        job = await _submit_once(process, wanted, context, links, idempotency_key, digest_request(process.id, body))
+        name = derive_name(access.caller.name or "", idempotency_key)
+        job = await _submit_once(context.store, replace(submission, name=name, digest=digest_request(process.id, body)))
     preferences = parse_preferences(request.headers.getlist("prefer"))
     longest = context.settings.sync_wait_seconds
     seconds = choose_wait(preferences, process.job_control_options, longest=longest)
@@ -172,32 +182,15 @@ async def _read(process: Process, body: Mapping[str, JsonValue], context: Contex
     return read_request(process, {**body, **({"inputs": fetched} if "inputs" in body else fetched)}, context.settings)
 
 
-async def _submit_once(  # noqa: PLR0917  # all of them at hand where it is called, none with a default
-    process: Process, wanted: ExecuteRequest, context: Context, links: Links, key: str, digest: str
-) -> ClimateJob:
-    name = derive_name("", key)
+async def _submit_once(store: JobStore, submission: Submission) -> ClimateJob:
     try:
-        return await context.store.submit(_submission(process, wanted, context, links, name, digest))
+        return await store.submit(submission)
     except NameTaken:
-        job = await context.store.find(name)
+        job = await store.find(submission.name)
         if job is None:
             raise
-        check_repetition(job, digest)
+        check_repetition(job, submission.digest)
         return job
-
-
-def _submission(  # noqa: PLR0917  # as above
-    process: Process, wanted: ExecuteRequest, context: Context, links: Links, name: str, digest: str | None = None
-) -> Submission:
-    return Submission(
-        name=name,
-        spec=build_spec(process, wanted, context.settings),
-        inputs=wanted.inputs,
-        submitted_at=context.now(),
-        request_id=request_id.get(),
-        base_url=links.base if wanted.subscriber is not None else None,
-        digest=digest,
-    )
 
 
 def _applied(preferences: Preferences, *, finished: bool, longest: float) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -86,3 +87,19 @@ def test_the_same_key_at_two_replicas_makes_one_job(start: StartReplica, climate
         assert submit(two, "other").status_code == 409
         assert climate_jobs.get(first.json()["jobID"])["metadata"]["annotations"]["climatejobs.io/request-digest"]
         assert len(climate_jobs.list()) == 1
+
+
+def test_the_same_key_at_two_replicas_at_once_makes_one_job(start: StartReplica, climate_jobs: ClimateJobs) -> None:
+    def submit(replica: Replica, key: str) -> httpx.Response:
+        headers = {"Prefer": "respond-async", "Idempotency-Key": key}
+        return httpx.post(
+            f"{replica.url}/processes/echo/execution", json={"message": "hello"}, headers=headers, timeout=30
+        )
+
+    with start() as one, start() as two, ThreadPoolExecutor(8) as pool:
+        for number in range(5):
+            sent = [pool.submit(submit, replica, f"key-{number}") for replica in (one, two) * 4]
+            answers = [each.result(60) for each in sent]
+            assert {answer.status_code for answer in answers} == {202}
+            assert len({answer.json()["jobID"] for answer in answers}) == 1
+    assert len(climate_jobs.list()) == 5

@@ -1,7 +1,7 @@
 """The informer against a real API server: a place that is lost, and silence."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 import pytest
 
@@ -29,7 +29,7 @@ class TroubledSource:
         self.lists += not following
         return await self._client.list_page(2, following)
 
-    async def watch(self, version: str, *, seconds: int, silence: float) -> AsyncIterator[bytes]:
+    async def watch(self, version: str, *, seconds: int, silence: float) -> AsyncGenerator[bytes]:
         self.watches += 1
         start = await asyncio.to_thread(self._before_watch, self.watches, version)
         async for line in self._client.watch(start, seconds=seconds, silence=silence):

@@ -3,6 +3,7 @@
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Thread
 from typing import Any
 
@@ -189,6 +190,73 @@ def test_jobs_outlive_the_api(start: StartReplica) -> None:
         first.stop(signal.SIGKILL)
     with start() as second:
         assert second.ids() == submitted[::-1]
+
+
+def test_a_replica_that_is_killed_loses_no_acknowledged_job(start: StartReplica) -> None:
+    """kill -9 in the middle of 200 submissions: what was answered with 202 is there, at whichever replica."""
+    acknowledged: list[str] = []
+    with start() as victim, start() as other:
+
+        def submit(number: int) -> None:
+            with suppress(httpx.TransportError), httpx.Client(base_url=victim.url, timeout=30) as client:
+                response = client.post(
+                    "/processes/echo/execution", json={"message": str(number)}, headers={"Prefer": "respond-async"}
+                )
+                assert response.status_code == 202, response.text
+                acknowledged.append(response.json()["jobID"])
+
+        with ThreadPoolExecutor(8) as pool:
+            sending = [pool.submit(submit, number) for number in range(200)]
+            wait_until(lambda: len(acknowledged) >= 50, "a quarter of the submissions", 60)
+            victim.stop(signal.SIGKILL)
+            for each in sending:
+                each.result(60)
+        assert 50 <= len(acknowledged) < 200, "it was killed in the middle"
+        assert [name for name in acknowledged if other.http.get(f"/jobs/{name}").status_code != 200] == []
+        wait_until(lambda: set(acknowledged) <= set(other.ids()), "all of them to be listed", 10)
+
+
+def test_reads_say_how_old_they_are_and_are_refused_past_a_limit(
+    start: StartReplica, control_plane: ControlPlane
+) -> None:
+    with start(stale_seconds=0.5) as replica, start() as patient:
+        job = f"/jobs/{replica.submit()}"
+        wait_until(lambda: "age" not in replica.http.get(job).headers, "the watch to be open", 10)
+        assert patient.http.get(job).status_code == 200
+        refused: list[httpx.Response] = []
+        ages: list[str] = []
+        done = False
+
+        def keep_asking() -> None:
+            while not done:
+                response = replica.http.get("/jobs")
+                assert response.status_code in (200, 503), response.text
+                refused.extend([response] if response.status_code == 503 else [])
+                kept = patient.http.get(job)
+                assert kept.status_code == 200, kept.text
+                ages.extend([kept.headers["age"]] if "age" in kept.headers else [])
+
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(keep_asking)
+            cluster_tool(control_plane.name, "restart", "kube-apiserver")
+            done = True
+            asking.result(60)
+        assert refused, "too old reads are refused"
+        assert int(refused[0].headers["retry-after"]) > 0
+        assert "has not been heard of" in refused[0].json()["detail"]
+        assert ages, "old reads are marked"
+        wait_until(lambda: "age" not in replica.http.get("/jobs").headers, "the watch to be open again", 60)
+        assert replica.http.get("/readyz?verbose").text.splitlines()[-1] == "readyz check passed"
+        assert replica.http.get("/jobs").status_code == 200
+
+
+def test_calls_and_jobs_are_measured(api: Replica) -> None:
+    api.submit()
+    text = api.http.get("/metrics").text
+    assert 'climatejobs_api_cluster_call_seconds_count{status="201",verb="post"} 1.0' in text
+    assert 'climatejobs_api_request_seconds_count{operation="execute",status="202"} 1.0' in text
+    assert "climatejobs_api_cached_jobs 1.0" in text
+    assert "climatejobs_api_cache_lists_total 1.0" in text
 
 
 def test_the_program_stops_within_two_seconds_and_answers_those_who_wait(start: StartReplica) -> None:

@@ -23,6 +23,7 @@ class MemoryJobs:
         self.cache = JobCache()
         self.alive = True
         self.synced = True
+        self.age = 0.0
         self.runs: list[Run] = []
         self.logs: dict[str, asyncio.Queue[bytes | Exception | None]] = {}
         """What each run writes, by its key; None is its end."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from climatejobs_api.cluster.cache import JobCache
@@ -36,10 +36,11 @@ class ScriptedSource:
             self._lists.pop(0)
         return json.dumps(page).encode()
 
-    async def watch(self, version: str, *, seconds: int, silence: float) -> AsyncIterator[bytes]:
+    async def watch(self, version: str, *, seconds: int, silence: float) -> AsyncGenerator[bytes]:
         self.watched_from.append(version)
         steps = self._watches.pop(0) if self._watches else None
         if steps is None:
+            yield b""
             await asyncio.Event().wait()
         for step in steps or ():
             if isinstance(step, Exception):
@@ -115,3 +116,35 @@ async def test_every_failure_is_survived() -> None:
 async def test_unknown_events_are_ignored() -> None:
     source = ScriptedSource([[]], [[b'{"type":"NEW","object":{}}', event("ADDED", name="a", version=101)]])
     await follow(source, lambda cache: len(cache) == 1)
+
+
+async def test_the_age_counts_from_the_last_word_while_no_watch_is_open() -> None:
+    now = 0.0
+    ages: list[float] = []
+
+    class Source(ScriptedSource):
+        """A second passes with every step; the second watch is refused."""
+
+        async def list_page(self, limit: int, following: str) -> bytes:
+            nonlocal now
+            now += 1
+            return await super().list_page(limit, following)
+
+        async def watch(self, version: str, *, seconds: int, silence: float) -> AsyncGenerator[bytes]:
+            nonlocal now
+            now += 1
+            ages.append(informer.age)
+            async for line in super().watch(version, seconds=seconds, silence=silence):
+                yield line
+                now += 1
+                ages.append(informer.age)
+
+    source = Source([[manifest("a")]], [[b"", bookmark(120)], [StoreAway("refused")]])
+    informer = Informer(source, JobCache(), jitter=lambda: 0.0, clock=lambda: now)
+    task = asyncio.create_task(informer.run())
+    await until(lambda: len(source.watched_from) == 3)
+    await until(lambda: informer.age == 0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    # Listed from 0 on, open at 2, a word at 3, over at 4, refused at 5, tried again and open at 6.
+    assert ages == [2, 0, 0, 2, 3, 0]
