@@ -50,3 +50,14 @@ def test_it_warns_where_data_go_with_the_release(helm: Helm, chart: Path) -> Non
 def test_it_says_where_one_node_has_to_do(helm: Helm, chart: Path) -> None:
     assert "mounted on one node only" in notes(helm, chart, "data.accessModes={ReadWriteOnce}")
     assert "mounted on one node only" not in notes(helm, chart)
+
+
+def test_it_warns_loudly_where_nobody_is_asked_who_they_are(helm: Helm, chart: Path) -> None:
+    assert "AUTHENTICATION IS OFF" in notes(helm, chart)
+    text = notes(helm, chart, "auth.mode=kubernetes", "auth.audiences={climatejobs}")
+    assert "AUTHENTICATION IS OFF" not in text
+    assert "TOKEN=$(kubectl --namespace science create token scientist --audience=climatejobs)" in text
+    assert '-H "Authorization: Bearer $TOKEN" \\\n' in text
+    issuer = "https://login.example.org"
+    text = notes(helm, chart, "auth.mode=oidc", f"auth.oidc.issuer={issuer}", "auth.oidc.audience=climatejobs")
+    assert f"with a token of {issuer} in TOKEN" in text

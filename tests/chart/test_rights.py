@@ -26,6 +26,24 @@ def test_the_api_handles_climatejobs_and_reads_logs_and_nothing_else(helm: Helm)
     assert rights_of(helm.template(), "api") == {*climatejobs, "/pods list", "/pods/log get"}
 
 
+REVIEWS = {"authentication.k8s.io/tokenreviews create", "authorization.k8s.io/subjectaccessreviews create"}
+OIDC = ("auth.mode=oidc", "auth.oidc.issuer=https://login.example.org", "auth.oidc.audience=climatejobs")
+
+
+def test_the_api_asks_for_reviews_only_where_callers_are_authenticated(helm: Helm) -> None:
+    name = "climatejobs-science-access-review"
+    assert name not in of_kind(helm.template(), "ClusterRole")
+    for settings, expected in {
+        ("auth.mode=kubernetes",): REVIEWS,
+        OIDC: {"authorization.k8s.io/subjectaccessreviews create"},
+    }.items():
+        manifests = helm.template(*settings)
+        assert rights(of_kind(manifests, "ClusterRole")[name]) == expected
+        (subject,) = of_kind(manifests, "ClusterRoleBinding")[name]["subjects"]
+        assert subject == {"kind": "ServiceAccount", "name": "climatejobs-api", "namespace": "science"}
+    assert of_kind(helm.template("auth.mode=kubernetes", "rbac.create=false"), "ClusterRoleBinding") == {}
+
+
 def test_the_operator_makes_jobs_and_writes_of_a_climatejob_its_status_and_its_end(helm: Helm) -> None:
     allowed = rights_of(helm.template(), "operator")
     assert {
@@ -51,8 +69,13 @@ def test_nobody_touches_secrets_or_may_do_everything(manifests: list[Manifest]) 
             assert not right.startswith("rbac.authorization.k8s.io/")
 
 
-def test_no_right_of_the_parts_reaches_beyond_the_namespace(manifests: list[Manifest]) -> None:
-    assert of_kind(manifests, "ClusterRoleBinding") == {}
+def test_no_right_of_the_parts_reaches_beyond_the_namespace_but_to_ask_who_somebody_is_and_may(
+    manifests: list[Manifest],
+) -> None:
+    roles = of_kind(manifests, "ClusterRole")
+    for binding in of_kind(manifests, "ClusterRoleBinding").values():
+        assert rights(roles[binding["roleRef"]["name"]]) <= REVIEWS
+        assert [subject["namespace"] for subject in binding["subjects"]] == ["science"]
     accounts = {
         subject["name"] for binding in of_kind(manifests, "RoleBinding").values() for subject in binding["subjects"]
     }
@@ -79,6 +102,7 @@ def test_people_who_may_view_or_edit_get_climatejobs_too(helm: Helm) -> None:
     assert {f"{prefix}view", f"{prefix}edit", f"{prefix}admin"} <= view["metadata"]["labels"].keys()
     assert f"{prefix}view" not in edit["metadata"]["labels"]
     assert {right.split()[1] for right in rights(view)} == READING
+    assert {"climatejobs.io/datasets get", "climatejobs.io/datasets list"} <= rights(view)
     assert not any("status" in right for right in rights(edit)), "the status is the operator's"
     assert of_kind(helm.template("rbac.aggregate=false"), "ClusterRole") == {}
 

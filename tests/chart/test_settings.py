@@ -51,7 +51,39 @@ def test_limits_of_the_api_arrive(helm: Helm, monkeypatch: pytest.MonkeyPatch) -
     assert settings.sync_wait_seconds == 2.5
     assert settings.strict is True
     assert settings.public_url == "https://climate.example.org/jobs"
+    assert (settings.max_body_bytes, settings.submissions_per_minute, settings.stale_seconds) == (65536, 60, 60)
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "fd00::/8"]
+
+
+def test_the_issuer_arrives(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in variables(helm.template(case="everything"), "api").items():
+        monkeypatch.setenv(name, value)
+    settings = ApiSettings()
+    assert (settings.auth_mode, settings.auth_keep_seconds) == ("oidc", 2.5)
+    assert settings.oidc_issuer == "https://login.example.org/realms/science"
+    assert (settings.oidc_audience, settings.oidc_keys_url) == ("climatejobs", "https://login.example.org/keys")
+    assert (settings.oidc_username_claim, settings.oidc_username_prefix) == ("email", "")
+    assert (settings.oidc_groups_claim, settings.oidc_groups_prefix) == ("roles", "sso:")
+
+
+def test_audiences_arrive(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in variables(helm.template(case="ha"), "api").items():
+        monkeypatch.setenv(name, value)
+    settings = ApiSettings()
+    assert (settings.auth_mode, settings.auth_audiences) == ("kubernetes", ("climatejobs",))
+
+
+def test_prometheus_finds_the_pods_where_it_is_told_to(helm: Helm) -> None:
+    assert of_kind(helm.template(), "PodMonitor") == {}
+    manifests = helm.template("api.metrics.podMonitor.enabled=true", "api.metrics.podMonitor.labels.release=main")
+    (monitor,) = of_kind(manifests, "PodMonitor").values()
+    assert monitor["metadata"]["labels"]["release"] == "main"
+    deployment = of_kind(manifests, "Deployment")["climatejobs-api"]["spec"]
+    assert monitor["spec"]["selector"] == deployment["selector"]
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    (container,) = deployment["template"]["spec"]["containers"]
+    assert endpoint["port"] in [port["name"] for port in container["ports"]]
+    assert endpoint["path"] == "/metrics"
 
 
 def test_placement_of_runners_arrives_as_part_of_their_pods(helm: Helm) -> None:

@@ -63,12 +63,12 @@ def api(installation: Installation) -> Iterator[httpx.Client]:
         port = int(probe.getsockname()[1])
     address = installation.forward(port)
     with httpx.Client(base_url=address, timeout=60) as client:
-        wait_until(lambda: _answers(client), f"{address}/readyz to answer")
+        wait_until(lambda: answers(client), f"{address}/readyz to answer")
         yield client
     installation.cluster.ask("forward", "--stop", "--port", str(port))
 
 
-def _answers(client: httpx.Client) -> bool:
+def answers(client: httpx.Client) -> bool:
     try:
         return client.get("/readyz").status_code == 200
     except httpx.TransportError:

@@ -1,4 +1,7 @@
-"""The release's test: an `echo` job over REST, from its submission to its result."""
+"""The release's test: an `echo` job over REST, from its submission to its result.
+
+Where callers are authenticated this has no token, and finds that nothing happens without one.
+"""
 
 import json
 import os
@@ -10,6 +13,14 @@ import urllib.request
 API = os.environ["API"]
 PATIENCE_SECONDS = 120
 MESSAGE = "hello from helm test"
+
+
+def refuses(path: str) -> bool:
+    try:
+        urllib.request.urlopen(API + path, timeout=30).close()  # noqa: S310  # as below
+    except urllib.error.HTTPError as error:
+        return error.code == 401
+    return False
 
 
 def ask(method: str, path: str, body: object = None) -> dict[str, object]:
@@ -25,6 +36,10 @@ def ask(method: str, path: str, body: object = None) -> dict[str, object]:
     except urllib.error.URLError as error:
         sys.exit(f"{API} cannot be reached: {error.reason}")
 
+
+if os.environ["AUTH_MODE"] != "none":
+    ask("GET", "/conformance")
+    sys.exit(0 if refuses("/jobs") else "GET /jobs is answered to a caller without a token")
 
 job = ask("POST", "/processes/echo/execution", {"inputs": {"message": MESSAGE}, "response": "document"})
 path = f"/jobs/{job['jobID']}"
