@@ -100,17 +100,22 @@ async def get_jobs(  # noqa: PLR0917  # by position or by name: the framework de
 ) -> Response:
     store, matches = context.store, conditions.matches
     place = decode_place(cursor) if cursor else None
-    if place is not None and place.direction is Direction.NEWER:
-        page = store.newer(limit, than=place.position, matches=matches)
+    backwards = place is not None and place.direction is Direction.NEWER
+    # One more than the page holds says whether another follows: looking for it could mean going through all jobs again.
+    if place is not None and backwards:
+        found = store.newer(limit + 1, than=place.position, matches=matches)
+        page = found[-limit:]
     else:
-        page = store.older(limit, than=place.position if place else None, matches=matches)
+        found = store.older(limit + 1, than=place.position if place else None, matches=matches)
+        page = found[:limit]
     own = [Link(href=_page(links, request, cursor), rel="self", type=JSON, title="Jobs")]
     if page:
+        more = len(found) > limit
         last, first = (position_of(job.submitted_at, job.metadata.name) for job in (page[-1], page[0]))
-        if store.older(1, than=last, matches=matches):
+        if store.older(1, than=last, matches=matches) if backwards else more:
             href = _page(links, request, encode_place(Direction.OLDER, last))
             own.append(Link(href=href, rel="next", type=JSON, title="Older jobs"))
-        if place is not None and store.newer(1, than=first, matches=matches):
+        if more if backwards else place is not None and store.newer(1, than=first, matches=matches):
             href = _page(links, request, encode_place(Direction.NEWER, first))
             own.append(Link(href=href, rel="prev", type=JSON, title="Newer jobs"))
     return respond(JobList(jobs=tuple(describe_job(job, links) for job in page), links=tuple(own)))

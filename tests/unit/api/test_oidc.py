@@ -32,7 +32,7 @@ CLAIMS = Claims(issuer=ISSUER, audience="climatejobs", username_prefix="oidc:", 
 
 
 def sign(key: Any = RSA_KEY, algorithm: str = "RS256", key_id: str | None = "r", **claims: object) -> str:
-    payload = {"iss": ISSUER, "aud": "climatejobs", "sub": "alice", "exp": int(time()) + 60, **claims}
+    payload = {"iss": ISSUER, "aud": "climatejobs", "sub": "alice", "exp": int(time()) + 3600, **claims}
     kept = {name: value for name, value in payload.items() if value is not None}
     return jwt.encode(kept, key, algorithm=algorithm, headers={"kid": key_id} if key_id else None)
 
@@ -105,7 +105,7 @@ async def test_any_other_token_is_refused(issuer: Issuer, token: str) -> None:
 async def test_the_public_key_is_no_shared_secret(issuer: Issuer) -> None:
     """The oldest trick: an HS256 token whose secret is the public key, which everybody has."""
     public = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    payload = {"iss": ISSUER, "aud": "climatejobs", "sub": "alice", "exp": int(time()) + 60}
+    payload = {"iss": ISSUER, "aud": "climatejobs", "sub": "alice", "exp": int(time()) + 3600}
     parts = [base64url_encode(json.dumps(part).encode()) for part in ({"alg": "HS256", "kid": "r"}, payload)]
     signature = hmac.digest(public, b".".join(parts), "sha256")
     token = b".".join([*parts, base64url_encode(signature)]).decode()
