@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
@@ -27,6 +27,17 @@ Attempt = Annotated[
     int | None, Query(ge=1, le=1000, description="The log of that attempt, counted from 1; else the newest there is.")
 ]
 Shard = Annotated[int, Query(ge=0, le=1000, description="The log of that share of the work, counted from 0.")]
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "title": "Event",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "description": "Version of the job."},
+        "event": {"type": "string", "enum": ["status"]},
+        "data": {"type": "string", "contentMediaType": "application/json", "description": "The state of the job."},
+    },
+}
+"""One event; the stream is a sequence of them."""
 
 
 @router.get(
@@ -36,7 +47,7 @@ Shard = Annotated[int, Query(ge=0, le=1000, description="The log of that share o
     description="Server-sent events, each with the state of the job as JSON. The stream ends when the job does.",
     response_class=Response,
     responses={
-        200: {"description": "The events.", "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}},
+        200: {"description": "The events.", "content": {MEDIA_TYPE: {"schema": _EVENT}}},
         204: {"description": "The job has ended, and the last event was received: there is nothing more to come."},
     },
 )

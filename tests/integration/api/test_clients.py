@@ -1,7 +1,5 @@
 """Clients and validators that others have written, against the real program and a real API server."""
 
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,10 +11,17 @@ from ogcapi_registry import parse_conformance_classes, validate_ogc_api
 from owslib.ogcapi.processes import Processes
 
 from tests.cluster_objects import ClimateJobs
+from tests.fuzzing.run import fuzz
 from tests.integration.api.conftest import Replica, StartReplica
+from tests.integration.conftest import ControlPlane
+from tests.unit.api.manifests import DATASET, write_dataset
 
 pytestmark = pytest.mark.integration
-CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+ENDS = (
+    {"phase": "Succeeded", "results": {"message": "hello"}},
+    {"phase": "Failed", "message": "No data.", "logTail": "the end\n"},
+    {"phase": "Running"},
+)
 
 
 class ProcessesClient(Protocol):
@@ -57,21 +62,16 @@ def test_the_registry_finds_everything_that_is_claimed(start: StartReplica, stri
 
 
 @pytest.mark.parametrize("definition", ["openapi.json", "openapi-3.0.json"])
-def test_schemathesis_finds_nothing(start: StartReplica, tmp_path: Path, definition: str) -> None:
-    command = [
-        *(str(Path(sys.executable).with_name("st")), "--config-file", str(CONFIGURATION), "run"),
-        *("--phases", "examples,coverage,fuzzing,stateful", "--checks", "all"),
-        *("--max-examples", "15", "--seed", "1", "--no-color"),
-    ]
-    with start(sync_wait_seconds=0) as api:
-        finished = subprocess.run(
-            [*command, f"{api.url}/{definition}"],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            cwd=tmp_path,
-        )
+def test_schemathesis_finds_nothing(
+    start: StartReplica, control_plane: ControlPlane, climate_jobs: ClimateJobs, tmp_path: Path, definition: str
+) -> None:
+    write_dataset(tmp_path)
+    with start(sync_wait_seconds=0, stream_seconds=0.1) as api:
+        jobs = [api.submit() for _ in range(3)]
+        for name, status in zip(jobs, ENDS, strict=True):
+            control_plane.objects.replace_status({**climate_jobs.get(name), "status": status})
+        ids = {"jobId": jobs, "outputId": ["message"], "processID": ["echo"], "dataset_id": [DATASET["id"]]}
+        finished = fuzz(api.url, definition, tmp_path, ids)
     assert finished.returncode == 0, finished.stdout[-8000:]
 
 
