@@ -26,7 +26,10 @@ CURRENT = "no-cache"
 """Whoever keeps a copy has to ask whether it is still current."""
 IMMUTABLE = "public, max-age=31536000, immutable"
 _FILE: dict[int | str, dict[str, Any]] = {
-    200: {"description": "A file of the store.", "content": {"application/octet-stream": {}}}
+    200: {
+        "description": "A file of the store; of a folder, the names in it.",
+        "content": {"application/octet-stream": {}, "text/html": {}},
+    }
 }
 
 
