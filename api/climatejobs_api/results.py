@@ -7,6 +7,7 @@ multipart body, those by reference as links; `document` is one JSON object with 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from anyio import to_thread
 from pydantic import JsonValue
@@ -43,6 +44,13 @@ _AT_FAULT = frozenset(
     TYPE_PREFIX + kind.slug for kind in (UserError, InvalidInput, NoSuchProcess, NoSuchDataset, NoData, TooLarge)
 )
 """Types of errors that the request is to blame for, and not the installation."""
+_JSON_CONTENT: dict[str, Any] = {JSON: {"schema": {}}}
+OUTPUT_CONTENT: dict[str, Any] = _JSON_CONTENT | {
+    kind: {"schema": {"type": "string"}} for kind in ("text/plain", "application/xml")
+}
+"""Media types of one output, for the definition of the API."""
+RESULTS_CONTENT: dict[str, Any] = {**OUTPUT_CONTENT, "multipart/related": {"schema": {"type": "string"}}}
+"""Media types of all outputs together."""
 
 
 def check_results(job: ClimateJob) -> None:

@@ -21,7 +21,7 @@ from climatejobs_api.negotiation import require_json, wants_multipart
 from climatejobs_api.pagination import DEFAULT_LIMIT, Direction, decode_place, encode_place
 from climatejobs_api.polling import retry_after
 from climatejobs_api.problems import no_such_job
-from climatejobs_api.results import answer_output, answer_results, check_results
+from climatejobs_api.results import OUTPUT_CONTENT, RESULTS_CONTENT, answer_output, answer_results, check_results
 from climatejobs_api.store import position_of
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(mark_age)])
@@ -161,7 +161,7 @@ async def dismiss(job_id: JobId, context: Current, links: RequestLinks, access: 
     summary="What a job gave",
     response_model=None,
     responses={
-        200: {"description": "The results.", "content": {JSON: {"schema": {}}}},
+        200: {"description": "The results.", "content": RESULTS_CONTENT},
         204: {"description": "The results, as Link headers."},
         304: _UNCHANGED,
     },
@@ -182,7 +182,7 @@ async def get_results(job_id: JobId, request: Request, context: Current, links: 
     operation_id="getOutput",
     summary="One output of a job",
     response_model=None,
-    responses={200: {"description": "The output.", "content": {JSON: {"schema": {}}}}, 304: _UNCHANGED},
+    responses={200: {"description": "The output.", "content": OUTPUT_CONTENT}, 304: _UNCHANGED},
 )
 async def get_output(
     job_id: JobId, output: OutputId, request: Request, context: Current, links: RequestLinks

@@ -26,7 +26,7 @@ from climatejobs_api.payloads import read_object
 from climatejobs_api.polling import retry_after
 from climatejobs_api.preferences import Preferences, choose_wait, name_applied, parse_preferences
 from climatejobs_api.problems import Problem
-from climatejobs_api.results import answer_results, check_results
+from climatejobs_api.results import RESULTS_CONTENT, answer_results, check_results
 from climatejobs_api.store import JobStore, NameTaken, Submission
 
 router = APIRouter(prefix="/processes", tags=["processes"])
@@ -108,7 +108,7 @@ async def get_process(process_id: ProcessId, links: RequestLinks) -> Response:
     "every member but outputs, response, subscriber and job is an input.",
     response_model=None,
     responses={
-        200: {"description": "The results.", "content": {JSON: {"schema": {}}}},
+        200: {"description": "The results.", "content": RESULTS_CONTENT},
         202: {"description": "The job that was made; 201 in strict mode.", "model": StatusInfo},
         204: {"description": "The results, as Link headers."},
     },
