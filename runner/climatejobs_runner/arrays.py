@@ -17,6 +17,8 @@ from climatejobs_runner.calendars import Calendar, Counts
 from climatejobs_runner.decoding import ChunkDecoder, recognise
 from climatejobs_runner.packing import Packing, Values
 
+_NAMES_IN_VERSION_2 = "_ARRAY_DIMENSIONS"
+
 
 @dataclass(frozen=True)
 class ArraySpec:
@@ -51,12 +53,14 @@ class StoredArray:
     """An array of a store, seen as the values it stands for: what is packed is unpacked, what is missing is NaN."""
 
     def __init__(self, name: str, array: AnyArray) -> None:
-        names = cast(tuple[str | None, ...] | None, getattr(array.metadata, "dimension_names", None))
+        attributes = cast(dict[str, JsonValue], dict(array.attrs))
+        # Version 2 of Zarr has no names of its own; this is how xarray writes them there.
+        older = attributes.pop(_NAMES_IN_VERSION_2, None)
+        names = cast(tuple[str | None, ...] | None, getattr(array.metadata, "dimension_names", older))
         if array.ndim == 0:
             names = ()
         if names is None or None in names:
             raise DataError(f"the dimensions of {name} have no names")
-        attributes = cast(dict[str, JsonValue], dict(array.attrs))
         self._array = array
         self._packing = Packing.of(str(array.dtype), attributes)
         self.stored_dtype = str(array.dtype)

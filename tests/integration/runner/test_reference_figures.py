@@ -49,6 +49,13 @@ def test_monthly_to_yearly_means_are_unweighted(runner: Runner, real_data: Path)
     assert round(float(spatial_means(runner.open(dataset)["t2m"])[0]), 3) == 298.608
 
 
+def test_years_from_months_weighted_by_days(runner: Runner, real_data: Path) -> None:
+    runner.bring(real_data / MONTHLY, "monthly")
+    dataset = runner.resample("monthly", "YS", day_weighting=True).dataset
+    assert dataset["id"] == "monthly_ys_mean"
+    assert round(float(spatial_means(runner.open(dataset)["t2m"])[0]), 3) == 298.595
+
+
 @pytest.mark.parametrize(
     ("file", "frequency", "method"),
     [
@@ -58,6 +65,10 @@ def test_monthly_to_yearly_means_are_unweighted(runner: Runner, real_data: Path)
         (DAILY, "W-MON", "sum"),
         (MONTHLY, "QS", "mean"),
         (MONTHLY, "YS", "max"),
+        (HOURLY, "dekad", "median"),
+        (HOURLY, "6h", "p90"),
+        (DAILY, "W-SUN", "first"),
+        (MONTHLY, "YS-JUL", "last"),
     ],
 )
 def test_every_cell_is_that_of_plain_numpy(
@@ -67,7 +78,7 @@ def test_every_cell_is_that_of_plain_numpy(
     result = runner.open(runner.resample("source", frequency, method).dataset)["t2m"]
     source = open_netcdf(real_data / file)["t2m"]
     labels, values = resample(source.to_numpy(), source["valid_time"].to_numpy(), frequency, method)
-    np.testing.assert_array_equal(result["valid_time"].to_numpy().astype("datetime64[D]"), labels)
+    np.testing.assert_array_equal(result["valid_time"].to_numpy().astype(labels.dtype), labels)
     np.testing.assert_array_equal(result.to_numpy(), values)
 
 
