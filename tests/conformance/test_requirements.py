@@ -1,9 +1,6 @@
 """OGC API - Processes 1.0, Part 1: a test for each requirement, named after it, against strict mode."""
 
-import asyncio
 import json
-from email import message_from_bytes
-from email.message import Message
 from typing import Any
 
 import httpx
@@ -12,39 +9,10 @@ from ogcapi_registry import parse_conformance_classes, validate_document, valida
 
 from climatejobs_api.problems import EXCEPTIONS
 from climatejobs_api.routers.landing import list_classes
-from tests.unit.api.conftest import BASE, until
+from tests.conformance.requests import ASYNC, ECHO, ECHOED, EXECUTION, RELATION, parts_of, rels, run, submit
+from tests.unit.api.conftest import BASE
 from tests.unit.api.manifests import OUTPUT
 from tests.unit.api.memory_jobs import MemoryJobs
-
-ECHO = {"inputs": {"message": "hello", "numbers": [1, 2]}}
-ECHOED = {"message": "hello", "numbers": [1, 2]}
-ASYNC = {"Prefer": "respond-async"}
-EXECUTION = "/processes/echo/execution"
-RELATION = "http://www.opengis.net/def/rel/ogc/1.0/"
-
-
-def rels(body: dict[str, Any]) -> dict[str, str]:
-    return {link["rel"]: link["href"] for link in body["links"]}
-
-
-def parts_of(response: httpx.Response) -> list[Message]:
-    head = f"Content-Type: {response.headers['content-type']}\r\n\r\n".encode()
-    whole = message_from_bytes(head + response.content)
-    return [part for part in whole.walk() if part is not whole]
-
-
-async def run(api: httpx.AsyncClient, jobs: MemoryJobs, body: dict[str, Any], **headers: str) -> httpx.Response:
-    """Execute and wait, with the job succeeding meanwhile."""
-    before = set(jobs.names())
-    request = asyncio.create_task(api.post(EXECUTION, json=body, headers=headers))
-    await until(lambda: request.done() or set(jobs.names()) - before)
-    for name in set(jobs.names()) - before:
-        jobs.succeed(name, **ECHOED)
-    return await request
-
-
-async def submit(api: httpx.AsyncClient) -> str:
-    return (await api.post(EXECUTION, json=ECHO, headers=ASYNC)).json()["jobID"]
 
 
 async def test_core_landingpage_op_and_success(api: httpx.AsyncClient) -> None:
