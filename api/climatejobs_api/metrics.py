@@ -3,7 +3,15 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -30,6 +38,8 @@ class Metrics:
     """All measurements of one replica."""
 
     def __init__(self) -> None:
+        # A second series for each of them, of which this format makes no use.
+        disable_created_metrics()
         self._registry = CollectorRegistry()
         self._requests = Histogram(
             "climatejobs_api_request_seconds",
