@@ -103,6 +103,8 @@ def _program(package: str, version: str, minutes: str) -> Build:
 HELM = _program("helm.sh/helm/v3/cmd/helm", "v3.22.0", "1 to 2 minutes")
 COREDNS = _program("github.com/coredns/coredns", "v1.15.0", "1 to 2 minutes")
 KIND = _program("sigs.k8s.io/kind", "v0.33.0", "half a minute")
+VERSITYGW = _program("github.com/versity/versitygw/cmd/versitygw", "v1.8.0", "a minute")
+"""An object store that speaks S3, for tests."""
 
 
 def go_environment(environment: Mapping[str, str], target: Path) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Making a version of a data set by a recipe, alone or as one of several who share the work."""
 
-from pathlib import Path
 from typing import Protocol
 
 from climatejobs.datasets import Dataset
@@ -9,6 +8,7 @@ from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.shards import Pin
 from climatejobs_runner.sharing import Published, Shared
+from climatejobs_runner.storage import Place
 
 
 class Recipe(Protocol):
@@ -29,7 +29,7 @@ class Recipe(Protocol):
         """How many chunks along time there are; each can be computed on its own."""
         ...
 
-    def prepare(self, store: Path) -> None:
+    def prepare(self, store: Place) -> None:
         """Create the store, complete but for the values that `compute` writes."""
         ...
 
@@ -37,7 +37,7 @@ class Recipe(Protocol):
         """Steps that `compute` will report for some chunks."""
         ...
 
-    def compute(self, store: Path, chunks: range, advance: Advance) -> None:
+    def compute(self, store: Place, chunks: range, advance: Advance) -> None:
         """Write the values of some chunks, whole and always the same, and touch nothing else."""
         ...
 
@@ -58,21 +58,24 @@ def build(recipe: Recipe, attempt: Attempt) -> None:
 
 
 def build_part(recipe: Recipe, pin: Pin, attempt: Attempt) -> bool:
-    """Do one shard's part, and publish the version if that was the last one; whether it is published then."""
+    """Do one shard's part, and publish the version if that was the last one; whether it is this one's to tell."""
     attempt.stop.defer()
-    shared = Shared(attempt, pin)
-    published = shared.is_published() or _take_part(recipe, shared)
-    if published:
-        shared.settle()
-    return published
+    shared = Shared.of(attempt, pin)
+    if not shared.is_published() and not _take_part(recipe, shared):
+        return False
+    shared.settle()
+    return shared.publisher() in (None, attempt.shard.index)
 
 
 def _take_part(recipe: Recipe, shared: Shared) -> bool:
+    """Compute what is not done yet; whether the version is published then."""
     try:
         if not shared.has_done(shared.attempt.shard.index):
             _compute_part(recipe, shared)
         if not shared.is_complete():
             return shared.is_published()
+        if shared.claim() != shared.attempt.shard.index:
+            return False
         shared.publish(recipe.chunks)
     except Published:
         shared.attempt.progress.note("The others have done everything")

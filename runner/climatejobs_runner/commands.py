@@ -18,7 +18,7 @@ from climatejobs.names import Environment
 from climatejobs.processes import find_process
 from climatejobs.results import ResultDocument, ShardDone
 from climatejobs_runner.attempts import Attempt
-from climatejobs_runner.data_root import DataRoot
+from climatejobs_runner.data_root import BUCKET, DataRoot
 from climatejobs_runner.processes import load_compute
 from climatejobs_runner.reports import Lines, Tracker
 from climatejobs_runner.results import store_large
@@ -31,7 +31,7 @@ class Options(argparse.Namespace):
 
     environment: Mapping[str, str]
     command: str
-    data: Path | None
+    data: str | None
     result: Path | None
     process: str | None
     inputs: Path | None
@@ -68,8 +68,9 @@ def execute(options: Options, stop: Stop) -> ResultDocument:
     """Do what the command says and return what came of it; raises what `failures.classify` understands."""
     if options.command == "run":
         return _run(options, stop)
-    data = Path(_required(options.data, Environment.DATA, options, "--data DIR"))
-    data.mkdir(parents=True, exist_ok=True)
+    data = str(_required(options.data, Environment.DATA, options, "--data DIR"))
+    if not data.startswith(BUCKET):
+        Path(data).mkdir(parents=True, exist_ok=True)
     attempt = _attempt(data, options, stop)
     output = _import(options, attempt) if options.command == "import" else _synthesize(options, attempt)
     return ResultDocument(outputs={"dataset": output.model_dump(mode="json")})
@@ -78,7 +79,7 @@ def execute(options: Options, stop: Stop) -> ResultDocument:
 def _run(options: Options, stop: Stop) -> ResultDocument:
     process = find_process(str(_required(options.process, Environment.PROCESS, options, "--process ID")))
     inputs = process.validate_inputs(_read_inputs(options))
-    data = Path(_required(options.data, Environment.DATA, options, "--data DIR"))
+    data = str(_required(options.data, Environment.DATA, options, "--data DIR"))
     attempt = _attempt(data, options, stop)
     outputs = None
     if process.shareable or attempt.shard.alone:
@@ -120,7 +121,7 @@ def _synthesize(options: Options, attempt: Attempt) -> DatasetOutput:
     return synthesize(SyntheticField(options.start, options.days, options.size), options.id, attempt)
 
 
-def _attempt(data: Path, options: Options, stop: Stop) -> Attempt:
+def _attempt(data: str, options: Options, stop: Stop) -> Attempt:
     environment = options.environment
     limit = environment.get(Environment.MEMORY_LIMIT, "")
     job_uid = options.job or environment.get(Environment.JOB_UID)
@@ -251,7 +252,7 @@ def _parser() -> argparse.ArgumentParser:
 
     parser.set_defaults(shard=None, shards=None, job=None)
     for command in (run, bring, synthesize):
-        command.add_argument("--data", metavar="DIR", type=Path, help="the data root")
+        command.add_argument("--data", metavar="DIR", help=f"the data root; {BUCKET}BUCKET/PREFIX in an object store")
         command.add_argument("--result", metavar="FILE", type=Path, help="file that takes the result document")
     return parser
 

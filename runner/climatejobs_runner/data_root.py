@@ -1,11 +1,6 @@
-"""The data root as a place on disk: what is read from it, and never anything outside it.
+"""The data root: what is read from it, and never anything outside it. Paths are made of checked ids only."""
 
-Paths are made of checked ids only, and no symbolic link below the root is followed.
-"""
-
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
@@ -13,45 +8,29 @@ from pydantic import ValidationError
 from climatejobs import datasets
 from climatejobs.datasets import Dataset
 from climatejobs.errors import DataError, NoSuchDataset
+from climatejobs_runner.folders import FolderStorage
+from climatejobs_runner.storage import Place, Storage
 
+BUCKET = "s3://"
+"""How the address of a data root in a bucket begins."""
 _LISTED = 10
 
 
 class DataRoot:
-    """A folder that holds data sets and results."""
+    """Data sets and results, in a folder or in a bucket."""
 
-    def __init__(self, path: Path) -> None:
-        if not path.is_dir():
-            raise DataError(
-                f"there is no data root at {path}",
-                hint="Name the folder that holds the data sets, or check that the volume is mounted.",
-            )
-        self.path = path.resolve()
+    def __init__(self, root: Path | str) -> None:
+        self.storage: Storage = _open_storage(str(root))
 
-    def place(self, relative: PurePosixPath) -> Path:
-        """The absolute path of something below the root; raises `DataError` if a symbolic link is in the way."""
-        path = self.path
-        for part in relative.parts:
-            path = path / part
-            if path.is_symlink():
-                raise DataError(
-                    f"{relative} leads through a symbolic link, which is not followed",
-                    hint="Store the data themselves below the data root.",
-                )
-        return path
+    def place(self, relative: PurePosixPath) -> Place:
+        """Where something below the root is; raises `DataError` if a symbolic link is in the way."""
+        return self.storage.place(relative)
 
-    def store(self, dataset: Dataset) -> Path:
-        """The absolute path of a data set's store; raises `DataError` if a symbolic link is anywhere in it."""
+    def store(self, dataset: Dataset) -> Place:
+        """Where a data set's store is; raises `DataError` if a symbolic link is anywhere in it."""
         relative = datasets.store_path(dataset.id, dataset.version)
-        path = self.place(relative)
-        if not path.is_dir():
-            raise DataError(f"there is no {relative}", hint="Import or compute the data set again.")
-        if link := next(_links(path), None):
-            raise DataError(
-                f"{link.relative_to(self.path)} is a symbolic link, which is not followed",
-                hint="Store the data themselves below the data root.",
-            )
-        return path
+        self.storage.check_store(relative)
+        return self.place(relative)
 
     def read_dataset(self, dataset_id: str) -> Dataset:
         """The data set of that id at its current version.
@@ -60,7 +39,7 @@ class DataRoot:
         """
         relative = datasets.pointer_path(dataset_id)
         try:
-            text = self.place(relative).read_text(encoding="utf-8")
+            text = self.storage.read(relative)
         except FileNotFoundError:
             raise NoSuchDataset(f"there is no data set {dataset_id!r}", hint=self._known()) from None
         try:
@@ -73,20 +52,19 @@ class DataRoot:
 
     def dataset_ids(self) -> list[str]:
         """Ids of the data sets there are, in order."""
-        folder = self.path / "datasets"
-        if not folder.is_dir():
-            return []
-        return sorted(entry.parent.name for entry in folder.glob("*/dataset.json"))
+        return [
+            name
+            for name in self.storage.folders(PurePosixPath("datasets"))
+            if re.fullmatch(datasets.DATASET_ID[1:-1], name) and self.storage.exists(datasets.pointer_path(name))
+        ]
 
     def versions(self, dataset_id: str) -> list[str]:
         """Published versions of a data set, the newest last."""
-        folder = self.place(datasets.versions_path(dataset_id))
         found = [
-            (entry.stat().st_mtime_ns, entry.name.removesuffix(".zarr"))
-            for entry in folder.glob("*.zarr")
-            if not entry.is_symlink() and re.fullmatch(datasets.VERSION[1:-1], entry.name.removesuffix(".zarr"))
+            (entry.modified, entry.name.removesuffix(".zarr"))
+            for entry in self.storage.published(datasets.versions_path(dataset_id))
         ]
-        return [version for _, version in sorted(found)]
+        return [version for _, version in sorted(found) if re.fullmatch(datasets.VERSION[1:-1], version)]
 
     def _known(self) -> str:
         ids = self.dataset_ids()
@@ -96,11 +74,11 @@ class DataRoot:
         return f"Data sets are: {', '.join(ids[:_LISTED])}{more}."
 
 
-def _links(folder: Path) -> Iterator[Path]:
-    """Symbolic links below a folder."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_symlink():
-                yield Path(entry.path)
-            elif entry.is_dir(follow_symlinks=False):
-                yield from _links(Path(entry.path))
+def _open_storage(root: str) -> Storage:
+    if not root.startswith(BUCKET):
+        return FolderStorage(Path(root))
+    from climatejobs_runner.buckets import (  # noqa: PLC0415 - brings the client, which a folder does without
+        BucketStorage,
+    )
+
+    return BucketStorage(root.removeprefix(BUCKET))

@@ -3,6 +3,8 @@
 import errno
 from dataclasses import dataclass
 
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+
 from climatejobs.errors import ClimateJobsError, DataError, TemporaryError, TooLarge
 from climatejobs.names import ExitCode
 
@@ -34,6 +36,8 @@ def classify(error: Exception) -> Failure:
     if isinstance(error, MemoryError):
         hint = "Ask for more memory in resources.memory."
         return Failure(TooLarge("the computation ran out of memory", hint=hint), ExitCode.PERMANENT)
+    if isinstance(error, BaseError):
+        return _classify_bucket_error(error)
     if isinstance(error, OSError):
         return _classify_file_error(error)
     return Failure(
@@ -52,3 +56,13 @@ def _classify_file_error(error: OSError) -> Failure:
         return Failure(DataError(detail, hint=hint), ExitCode.PERMANENT)
     hint = "Free space on the volume." if error.errno in _FULL else "The storage may be back for the next attempt."
     return Failure(TemporaryError(detail, hint=hint), ExitCode.TEMPORARY)
+
+
+def _classify_bucket_error(error: BaseError) -> Failure:
+    # What follows the first line is the client's own view of the request.
+    words = str(error).partition("\n")[0]
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        hint = "Check the credentials, and what they allow on the bucket."
+        return Failure(DataError(f"the object store refused access: {words}", hint=hint), ExitCode.PERMANENT)
+    detail = f"the object store failed: {words}"
+    return Failure(TemporaryError(detail, hint="The storage may be back for the next attempt."), ExitCode.TEMPORARY)

@@ -1,25 +1,25 @@
 """From a store under construction to a version that everyone reads, without a moment between.
 
-A version is built in a staging folder of its attempt's own, made durable, and renamed to its name; then the
-pointer is replaced. Versions never change once they have their name, so two publishers of one version do no
-harm: a rename that finds its target there has succeeded. Two publishers of different versions both replace
+A version is built in a staging folder of its attempt's own, and given its name when it is complete and durable; then
+the pointer is replaced. Versions never change once they have their name, so two publishers of one version do no
+harm: the second finds it there and has succeeded. Two publishers of different versions both replace
 the pointer, and the last one stands: each pointer names a complete version, so no lock is needed (and none
 would be reliable on a network file system).
 
-A publisher that dies between rename and pointer leaves a note in its staging folder; whoever comes across
+A publisher that dies between the two leaves a note in its staging folder; whoever comes across
 that version next finishes the work.
 """
 
-import os
-import shutil
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from climatejobs import datasets
 from climatejobs.datasets import Dataset
 from climatejobs_runner.attempts import Attempt
+from climatejobs_runner.storage import Place, Storage
 from climatejobs_runner.stores import StoreReader
 
 OWN_LEFTOVER_SECONDS = 120
@@ -34,22 +34,39 @@ _STAGING = ".staging-"
 _NOTE = "publishing"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Staging:
     """A folder to build one version in; seen by nobody else."""
 
-    folder: Path
     attempt: Attempt
+    folder: PurePosixPath
+    """Relative to the data root."""
+    name: str = "store.zarr"
+    """Of the store within the folder."""
+    _beaten: float = field(default=float("-inf"), init=False)
 
     @property
-    def store(self) -> Path:
+    def path(self) -> PurePosixPath:
+        """Where the store is built, relative to the data root."""
+        return self.folder / self.name
+
+    @property
+    def store(self) -> Place:
         """Where the Zarr store is built."""
-        return self.folder / "store.zarr"
+        return self.attempt.data.place(self.path)
 
     def beat(self) -> None:
         """Show that the attempt is alive; raises `Stopped` if it has been asked to stop."""
         self.attempt.stop.checkpoint()
-        (self.folder / HEARTBEAT).touch()
+        if self.is_due():
+            self.attempt.data.storage.touch(self.folder / HEARTBEAT)
+
+    def is_due(self) -> bool:
+        """Whether it is time to show it again; if so, from now on it no longer is."""
+        now = time.monotonic()
+        due = now - self._beaten >= self.attempt.data.storage.beat_seconds
+        self._beaten = now if due else self._beaten
+        return due
 
 
 @contextmanager
@@ -58,56 +75,34 @@ def staging(attempt: Attempt, dataset_id: str) -> Generator[Staging]:
 
     Also removes what attempts that were killed have left behind.
     """
-    versions = attempt.data.place(datasets.versions_path(dataset_id))
-    versions.mkdir(parents=True, exist_ok=True)
-    place = Staging(versions / f"{_STAGING}{attempt.job_uid}-{attempt.pod_uid}", attempt)
+    storage = attempt.data.storage
+    versions = datasets.versions_path(dataset_id)
+    place = Staging(attempt, versions / f"{_STAGING}{attempt.job_uid}-{attempt.pod_uid}")
     attempt.stop.defer()
     # The same attempt again can only be a container that was restarted: what it left cannot be gone on with.
-    shutil.rmtree(place.folder, ignore_errors=True)
-    place.folder.mkdir()
+    storage.remove(place.folder)
     try:
         place.beat()
-        _remove_leftovers(versions, place)
+        _remove_leftovers(dataset_id, place)
         yield place
     finally:
-        shutil.rmtree(place.folder, ignore_errors=True)
+        storage.remove(place.folder)
 
 
 def publish(place: Staging, dataset: Dataset) -> None:
     """Give the store in staging its version's name and make it the current one."""
-    versions = place.folder.parent
-    make_durable(place.store, place.beat)
+    storage = place.attempt.data.storage
     note = place.folder / _NOTE
-    note.write_text(dataset.version, encoding="utf-8")
-    sync(place.folder)
-    try:
-        place.store.rename(versions / f"{dataset.version}.zarr")
-    except OSError:
-        if not (versions / f"{dataset.version}.zarr").is_dir():
-            raise
-    sync(versions)
+    storage.replace(note, dataset.version.encode(), place.attempt.pod_uid)
+    storage.publish(place.path, datasets.store_path(dataset.id, dataset.version), place.beat)
     point_to(place.attempt, dataset)
-    note.unlink(missing_ok=True)
+    storage.remove(note)
 
 
 def point_to(attempt: Attempt, dataset: Dataset) -> None:
     """Make a published version the current one of its data set, in one step."""
-    pointer = attempt.data.place(datasets.pointer_path(dataset.id))
-    replace_file(pointer, dataset.model_dump_json(indent=2) + "\n", attempt.pod_uid)
-
-
-def replace_file(path: Path, text: str, writer: str) -> None:
-    """Write a file durably and in one step; `writer` is nobody else's."""
-    draft = path.with_name(f".{path.name}-{writer}")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    sync(path.parent)
+    content = dataset.model_dump_json(indent=2) + "\n"
+    attempt.data.storage.replace(datasets.pointer_path(dataset.id), content.encode(), attempt.pod_uid)
 
 
 def find(attempt: Attempt, dataset: Dataset, *, or_equal: bool = False) -> Dataset | None:
@@ -130,50 +125,47 @@ def find(attempt: Attempt, dataset: Dataset, *, or_equal: bool = False) -> Datas
 
 def _is_unfinished(attempt: Attempt, dataset: Dataset) -> bool:
     """Whether a version has its name, but may not have been made current, because its publisher was killed."""
-    if not attempt.data.place(datasets.pointer_path(dataset.id)).exists():
+    storage = attempt.data.storage
+    if not storage.exists(datasets.pointer_path(dataset.id)):
         return True
-    versions = attempt.data.place(datasets.versions_path(dataset.id))
-    return any(
-        _read_note(note) == dataset.version for kind in (_STAGING, SHARED) for note in versions.glob(f"{kind}*/{_NOTE}")
-    )
+    return dataset.version in _notes(storage, dataset.id).values()
 
 
-def _read_note(note: Path) -> str | None:
-    try:
-        return note.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None  # its attempt has come to its end meanwhile
+def _notes(storage: Storage, dataset_id: str) -> dict[PurePosixPath, str]:
+    """The versions that are being published, by the folder they come from."""
+    versions = datasets.versions_path(dataset_id)
+    notes: dict[PurePosixPath, str] = {}
+    for name in storage.folders(versions):
+        if name.startswith((_STAGING, SHARED)):
+            try:
+                notes[versions / name] = storage.read(versions / name / _NOTE).decode()
+            except FileNotFoundError:
+                continue
+    return notes
 
 
-def _remove_leftovers(versions: Path, own: Staging) -> None:
-    # Ages are measured against a file written just now, so that the clocks of nodes and file server may differ.
-    now = (own.folder / HEARTBEAT).stat().st_mtime
-    for folder in (*versions.glob(f"{_STAGING}*"), *versions.glob(f"{SHARED}*")):
-        if folder == own.folder or folder.is_symlink():
+def _remove_leftovers(dataset_id: str, own: Staging) -> None:
+    storage, versions = own.attempt.data.storage, datasets.versions_path(dataset_id)
+    # Ages are measured against a file written just now, so that the clocks of nodes and storage may differ.
+    now = storage.touch(own.folder / HEARTBEAT)
+    for name in storage.folders(versions):
+        folder = versions / name
+        if folder == own.folder or not name.startswith((_STAGING, SHARED)):
             continue
-        heartbeat = folder / HEARTBEAT
-        try:
-            age = now - (heartbeat if heartbeat.exists() else folder).stat().st_mtime
-        except FileNotFoundError:
-            continue  # its own attempt has removed it
-        same_job = folder.name.startswith(f"{_STAGING}{own.attempt.job_uid}-")
-        if age > (OWN_LEFTOVER_SECONDS if same_job else ANY_LEFTOVER_SECONDS):
-            shutil.rmtree(folder, ignore_errors=True)
+        beats = [entry.modified for entry in storage.files(folder) if entry.name == HEARTBEAT]
+        if not beats:
+            # Written by somebody who did not know that it had been removed: it grows old from now on.
+            storage.touch(folder / HEARTBEAT)
+            continue
+        same_job = name.startswith(f"{_STAGING}{own.attempt.job_uid}-")
+        if now - beats[0] > (OWN_LEFTOVER_SECONDS if same_job else ANY_LEFTOVER_SECONDS):
+            _remove_leftover(storage, dataset_id, folder, own.attempt.data.versions(dataset_id))
 
 
-def make_durable(root: Path, beat: Callable[[], None]) -> None:
-    """Have everything below a folder reach the disk, calling `beat` in between."""
-    for folder, _, names in os.walk(root, topdown=False):
-        for name in names:
-            sync(Path(folder, name))
-        beat()
-        sync(Path(folder))
-
-
-def sync(path: Path) -> None:
-    """Have a file or folder reach the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _remove_leftover(storage: Storage, dataset_id: str, folder: PurePosixPath, published: list[str]) -> None:
+    notes = _notes(storage, dataset_id)
+    version = notes.pop(folder, None)
+    if version and version not in published and version not in notes.values():
+        # In a bucket a publisher that was killed leaves a part of its copy, which nobody was ever told of.
+        storage.remove(datasets.store_path(dataset_id, version))
+    storage.remove(folder)

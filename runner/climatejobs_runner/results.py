@@ -1,7 +1,6 @@
 """The result document: written where the operator, or a person, will look for it, and never too large."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -52,18 +51,8 @@ def describe_failure(error: ClimateJobsError) -> str:
 
 def _store(name: str, value: JsonValue, attempt: Attempt) -> JsonValue:
     relative = datasets.value_path(attempt.job_uid, name)
-    path = attempt.data.place(relative)
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = _encode(value)
-    draft = path.with_name(f".{name}-{attempt.pod_uid}")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    attempt.data.storage.replace(relative, content, attempt.pod_uid)
     return StoredValue(file=str(relative), media_type="application/json", size=len(content)).model_dump()
 
 

@@ -51,6 +51,8 @@ class Pin(DataModel):
     source: Dataset
     result: Dataset
     """Complete: with the version and the provenance that every shard writes."""
+    store: str
+    """Name of the folder in which it is built."""
 
     def check(self, shard: Shard, inputs: dict[str, JsonValue]) -> None:
         """Raise `InvalidInput` where somebody joins who was asked for something else."""

@@ -1,22 +1,22 @@
 """Several processes that build one version together, through nothing but the data root.
 
     versions/.shared-<job uid>/
-        pin.json        what is computed, from which version of the source; there before anything else is
-        store.zarr      the store under construction, its metadata complete from the start
         heartbeat       touched by everyone at work
+        <pod uid>.zarr  the store under construction, its metadata complete from the start
+        pin/pin.json    what is computed, from which version of the source, and in which store
         done-<n>.json   shard n has done its part
+        publisher/claim which shard publishes
 
-The first one makes all of it in a folder of its own and renames that, so whoever finds the folder finds it whole.
-Any shard may be killed, repeated or run twice at the same time: it writes its own chunks alone, each of them whole
-and always the same. Only the records say what is done; the presence of a chunk says nothing. Whoever finds all
-records verifies and publishes. The folder stays without its store, and tells a shard that comes late what was made.
+Everyone who finds no pin prepares a store and offers it in a pin; the storage takes one, and the others work with
+that. Any shard may be killed, repeated or run twice at the same time: it writes its own chunks alone, each of them
+whole and always the same. Only the records say what is done; the presence of a chunk says nothing. Whoever finds all
+records claims the publication for its shard, verifies and publishes; if it is killed it is repeated, and finds its
+claim. The folder stays without its store, and tells a shard that comes late what was made.
 """
 
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from pydantic import ValidationError
 
@@ -24,10 +24,12 @@ from climatejobs import datasets
 from climatejobs.errors import DataError, TemporaryError
 from climatejobs_runner import publication
 from climatejobs_runner.attempts import Attempt
-from climatejobs_runner.publication import Staging
+from climatejobs_runner.publication import HEARTBEAT, SHARED, Staging
 from climatejobs_runner.shards import PartDone, Pin, check_parts
+from climatejobs_runner.storage import Place, Storage
 
-_PIN = "pin.json"
+_PIN = PurePosixPath("pin", "pin.json")
+_CLAIM = PurePosixPath("publisher", "claim")
 
 
 class Published(Exception):
@@ -37,34 +39,33 @@ class Published(Exception):
 def find_pin(attempt: Attempt, dataset_id: str) -> Pin | None:
     """What the shards of this job compute, if one of them has begun."""
     try:
-        text = (_folder(attempt, dataset_id) / _PIN).read_text(encoding="utf-8")
+        text = attempt.data.storage.read(_folder(attempt, dataset_id) / _PIN)
     except FileNotFoundError:
         return None
     try:
         return Pin.model_validate_json(text)
     except ValidationError as error:
-        raise DataError(f"{_PIN} of job {attempt.job_uid} cannot be read: {error}") from None
+        raise DataError(f"{_PIN.name} of job {attempt.job_uid} cannot be read: {error}") from None
 
 
-def begin(attempt: Attempt, pin: Pin, prepare: Callable[[Path], None]) -> Pin:
+def begin(attempt: Attempt, pin: Pin, prepare: Callable[[Place], None]) -> Pin:
     """Pin what is computed, and have the store prepared; what another shard has begun meanwhile comes first."""
-    target = _folder(attempt, pin.result.id)
-    with publication.staging(attempt, pin.result.id) as place:
-        prepare(place.store)
-        (place.folder / _PIN).write_text(pin.model_dump_json(), encoding="utf-8")
-        publication.make_durable(place.folder, place.beat)
-        if target.exists() and find_pin(attempt, pin.result.id) is None:
-            # Left by a shard that went on writing after the folder had been removed as abandoned.
-            shutil.rmtree(target, ignore_errors=True)
-        try:
-            place.folder.rename(target)
-        except OSError:
-            if not target.is_dir():
-                raise
-        publication.sync(target.parent)
+    storage, folder = attempt.data.storage, _folder(attempt, pin.result.id)
+    # Entered and left at once, for what it removes of attempts that were killed.
+    with publication.staging(attempt, pin.result.id):
+        pass
+    offered = Staging(attempt, folder, pin.store)
+    storage.touch(folder / HEARTBEAT)
+    storage.remove(offered.path)
+    prepare(offered.store)
+    storage.settle(offered.path, storage.sizes(offered.path), offered.beat)
+    if storage.create(folder / _PIN, pin.model_dump_json().encode(), attempt.pod_uid):
+        return pin
     found = find_pin(attempt, pin.result.id)
     if found is None:
-        raise TemporaryError(f"{target.name} has vanished while it was in use", hint="The next attempt begins anew.")
+        raise TemporaryError(f"{folder.name} has vanished while it was in use", hint="The next attempt begins anew.")
+    if found.store != pin.store:
+        storage.remove(offered.path)
     return found
 
 
@@ -74,85 +75,91 @@ class Shared:
 
     attempt: Attempt
     pin: Pin
+    staging: Staging
 
-    @property
-    def staging(self) -> Staging:
-        """The folder as publication knows it."""
-        return Staging(_folder(self.attempt, self.pin.result.id), self.attempt)
+    @classmethod
+    def of(cls, attempt: Attempt, pin: Pin) -> "Shared":
+        """The folder that a pin speaks of."""
+        return cls(attempt, pin, Staging(attempt, _folder(attempt, pin.result.id), pin.store))
 
     def beat(self) -> None:
         """Show that somebody is at work; raises `Published` if others have done everything, and `Stopped`."""
         self.attempt.stop.checkpoint()
-        try:
-            os.utime(self.staging.folder / publication.HEARTBEAT)
-        except FileNotFoundError:
-            raise Published from None
-        if not (self.staging.store / "zarr.json").exists():
-            raise Published
+        if self.staging.is_due():
+            if not self._storage.exists(self.staging.path / "zarr.json"):
+                raise Published
+            self._storage.touch(self.staging.folder / HEARTBEAT)
 
     def complete(self, chunks: range) -> None:
         """Record that a part is done, once all of it is durable."""
-        store = self.staging.store
         files = {
-            str(path.relative_to(store)): path.stat().st_size
-            for array in (store / variable.name / "c" for variable in self.pin.result.variables)
+            str(array / str(chunk) / name): size
+            for array in (PurePosixPath(variable.name, "c") for variable in self.pin.result.variables)
             for chunk in chunks
-            for path in _files(array / str(chunk))
+            for name, size in self._storage.sizes(self.staging.path / array / str(chunk)).items()
         }
-        folders = {folder for name in files for folder in (store / name).relative_to(store).parents}
-        for path in (*files, *sorted(folders, reverse=True)):
-            publication.sync(store / path)
-            self.beat()
+        self._storage.settle(self.staging.path, files, self.beat)
         done = PartDone(shard=self.attempt.shard.index, chunks=(chunks.start, chunks.stop), files=files)
-        publication.replace_file(self._record(done.shard), done.model_dump_json(), self.attempt.pod_uid)
+        self._storage.replace(self._record(done.shard), done.model_dump_json().encode(), self.attempt.pod_uid)
 
     def has_done(self, shard: int) -> bool:
         """Whether a shard has recorded that its part is done."""
-        return self._record(shard).exists()
+        return self._storage.exists(self._record(shard))
 
     def is_complete(self) -> bool:
         """Whether every shard has recorded that its part is done."""
         return all(map(self.has_done, range(self.pin.shards)))
 
+    def claim(self) -> int | None:
+        """Ask for the publication; the shard whose it is."""
+        claim = self.staging.folder / _CLAIM
+        self._storage.create(claim, str(self.attempt.shard.index).encode(), self.attempt.pod_uid)
+        return self.publisher()
+
+    def publisher(self) -> int | None:
+        """The shard that publishes, and so the one that tells of it; None where it was another job."""
+        try:
+            return int(self._storage.read(self.staging.folder / _CLAIM))
+        except FileNotFoundError:
+            return None
+
     def publish(self, chunks: int) -> None:
-        """Verify that everything is there as it was written, sweep what is not part of it, and publish.
+        """Verify that everything is there as it was written, and publish it.
 
         Raises `Published` where another one was faster, and `DataError` where something is missing.
         """
-        place = self.staging
         try:
-            records = [self._record(index).read_text(encoding="utf-8") for index in range(self.pin.shards)]
-            files = check_parts(map(PartDone.model_validate_json, records), chunks)
-            for name, size in files.items():
-                if (place.store / name).stat().st_size != size:
+            records = [self._storage.read(self._record(index)) for index in range(self.pin.shards)]
+            wanted = check_parts(map(PartDone.model_validate_json, records), chunks)
+            there = self._storage.sizes(self.staging.path)
+            for name, size in wanted.items():
+                if there.get(name) != size:
                     raise DataError(f"{name} is not as its shard has written it", hint="Submit the job again.")
-            for partial in place.store.rglob("*.partial"):
-                partial.unlink(missing_ok=True)
-            publication.publish(place, self.pin.result)
-        except (FileNotFoundError, DataError) as error:
+            publication.publish(self.staging, self.pin.result)
+        except (FileNotFoundError, DataError):
             if self.is_published():
                 raise Published from None
-            if isinstance(error, DataError):
-                raise
-            raise DataError(f"{error.filename} of a finished part is missing", hint="Submit the job again.") from None
+            raise
 
     def is_published(self) -> bool:
         """Whether the version has its name."""
         return self.pin.result.version in self.attempt.data.versions(self.pin.result.id)
 
     def settle(self) -> None:
-        """Once the version is published: finish what its publisher may have left, and remove the store if it is
-        still there, because another job made the same version or a shard wrote to it too late."""
+        """Once the version is published: finish what its publisher may have left, and remove the stores that are
+        still there, because another job made the same version or a shard wrote to one too late."""
         publication.find(self.attempt, self.pin.result)
-        shutil.rmtree(self.staging.store, ignore_errors=True)
+        for name in self._storage.folders(self.staging.folder):
+            if name.endswith(".zarr"):
+                self._storage.remove(self.staging.folder / name)
 
-    def _record(self, index: int) -> Path:
+    @property
+    def _storage(self) -> Storage:
+        return self.attempt.data.storage
+
+    def _record(self, index: int) -> PurePosixPath:
         return self.staging.folder / f"done-{index}.json"
 
 
-def _folder(attempt: Attempt, dataset_id: str) -> Path:
-    return attempt.data.place(datasets.versions_path(dataset_id)) / f"{publication.SHARED}{attempt.job_uid}"
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".partial")
+def _folder(attempt: Attempt, dataset_id: str) -> PurePosixPath:
+    return datasets.versions_path(dataset_id) / f"{SHARED}{attempt.job_uid}"

@@ -9,12 +9,14 @@ from typing import cast
 import numpy as np
 import zarr
 from pydantic import JsonValue, ValidationError
+from zarr.abc.store import Store
 from zarr.codecs import ZstdCodec
-from zarr.storage import LocalStore
+from zarr.storage import LocalStore, ObjectStore
 
 from climatejobs.datasets import Dataset
 from climatejobs.errors import DataError
 from climatejobs_runner.arrays import ArraySpec, Field, StoredArray
+from climatejobs_runner.storage import Place
 
 RECORD = "climatejobs"
 """Attribute of the root group that holds what `dataset.json` said when the version was published."""
@@ -24,8 +26,8 @@ _ZSTD_LEVEL = 1
 class StoreWriter:
     """A store under construction: a new one, or with no attributes given one that has been begun."""
 
-    def __init__(self, path: Path, attributes: Mapping[str, JsonValue] | None = None) -> None:
-        self._store = LocalStore(path)
+    def __init__(self, place: Place, attributes: Mapping[str, JsonValue] | None = None) -> None:
+        self._store = _open_store(place, read_only=False)
         self._group: zarr.Group
         if attributes is None:
             self._group = zarr.Group.open(  # pyright: ignore[reportUnknownMemberType] - names optional upath
@@ -74,14 +76,14 @@ class StoreWriter:
 class StoreReader:
     """A published store, read only."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, place: Place) -> None:
         try:
             self._group = zarr.Group.open(  # pyright: ignore[reportUnknownMemberType] - names optional upath
-                LocalStore(path, read_only=True)
+                _open_store(place, read_only=True)
             )
         except (FileNotFoundError, ValueError, KeyError) as error:
             raise DataError(
-                f"{path.name} cannot be opened as a Zarr store: {error}", hint="Import or compute the data set again."
+                f"{place.name} cannot be opened as a Zarr store: {error}", hint="Import or compute the data set again."
             ) from None
         self.attributes = cast(dict[str, JsonValue], dict(self._group.attrs))
 
@@ -100,6 +102,12 @@ class StoreReader:
     def array(self, name: str) -> StoredArray:
         """One array; raises `DataError` where there is none."""
         return _array(self._group, name)
+
+
+def _open_store(place: Place, *, read_only: bool) -> Store:
+    if isinstance(place, Path):
+        return LocalStore(place, read_only=read_only)
+    return ObjectStore(place.objects, read_only=read_only)
 
 
 def _array(group: zarr.Group, name: str) -> StoredArray:

@@ -1,7 +1,6 @@
 """`resample`: a data set aggregated to longer periods, published as a version of a data set of its own."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from climatejobs import datasets
 from climatejobs.datasets import Dataset, DatasetOutput
@@ -15,6 +14,7 @@ from climatejobs_runner.resampling import result
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.resampling.plan import Plan, Request, make_plan
 from climatejobs_runner.shards import Pin
+from climatejobs_runner.storage import Place
 from climatejobs_runner.stores import StoreReader
 
 
@@ -38,7 +38,7 @@ class Aggregate:
         """How many chunks along time there are."""
         return result.output_chunks(self.dataset)
 
-    def prepare(self, store: Path) -> None:
+    def prepare(self, store: Place) -> None:
         """Create the store with metadata and coordinates."""
         result.prepare(self.plan, self.source, self.dataset, store)
         result.finish(self.dataset, store)
@@ -47,7 +47,7 @@ class Aggregate:
         """Steps of the source that make some chunks."""
         return result.count_work(self.plan, self.source, self.dataset, chunks)
 
-    def compute(self, store: Path, chunks: range, advance: Advance) -> None:
+    def compute(self, store: Place, chunks: range, advance: Advance) -> None:
         """Write the values of some chunks."""
         result.compute(
             self.plan, self.source, self.dataset, store, chunks=chunks, advance=advance, threads=self.threads
@@ -68,7 +68,13 @@ def compute(inputs: ResampleInputs, attempt: Attempt) -> ResampleOutputs | None:
         if attempt.shard.alone:
             building.build(recipe, attempt)
             return _outputs(dataset, reused=False)
-        draft = Pin(shards=attempt.shard.of, inputs=asked, source=recipe.plan.source, result=dataset)
+        draft = Pin(
+            shards=attempt.shard.of,
+            inputs=asked,
+            source=recipe.plan.source,
+            result=dataset,
+            store=f"{attempt.pod_uid}.zarr",
+        )
         pin = sharing.begin(attempt, draft, recipe.prepare)
     pin.check(attempt.shard, asked)
     recipe = _make_recipe(inputs, pin.source, attempt)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 
 from pydantic import JsonValue
 
@@ -19,6 +18,7 @@ from climatejobs_runner.resampling import attributes, engine
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.resampling.methods import result_dtype
 from climatejobs_runner.resampling.plan import Plan
+from climatejobs_runner.storage import Place
 from climatejobs_runner.stores import RECORD, StoreReader, StoreWriter
 
 
@@ -78,7 +78,7 @@ def output_chunks(result: Dataset) -> int:
     return -(-result.shape[time] // result.chunks[time])
 
 
-def prepare(plan: Plan, source: StoreReader, result: Dataset, store: Path) -> None:
+def prepare(plan: Plan, source: StoreReader, result: Dataset, store: Place) -> None:
     """Create the result's store, with all that `compute` does not write: metadata and coordinates."""
     time, *space = result.shape
     fixed = {array.spec.name: array.held() for array in _without(time, source)}
@@ -102,7 +102,7 @@ def compute(
     plan: Plan,
     source: StoreReader,
     result: Dataset,
-    store: Path,
+    store: Place,
     *,
     chunks: range,
     advance: Advance,
@@ -127,7 +127,7 @@ def compute(
         )
 
 
-def finish(result: Dataset, store: Path) -> None:
+def finish(result: Dataset, store: Place) -> None:
     """Complete the store once all chunks are computed."""
     StoreWriter(store).finish(result)
 

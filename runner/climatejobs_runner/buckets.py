@@ -1,0 +1,171 @@
+"""A data root in a bucket of an object store that speaks S3, with conditional writes.
+
+There are no renames: a store that is finished is copied by the server to its name, and it is published once the
+object `<name>.published` is there, which is created last and never replaced. Address and credentials are taken from
+the usual variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL, or a web identity.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import PurePosixPath
+
+import obstore
+from obstore import ListResult, ObjectMeta
+from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import ClientConfig, RetryConfig, S3Store
+
+from climatejobs.errors import DataError, TemporaryError
+from climatejobs_runner.storage import BucketPlace, Entry
+
+PUBLISHED = ".published"
+_RETRY: RetryConfig = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
+_AT_ONCE = 16
+"""Objects that are copied at the same time."""
+
+
+class BucketStorage:
+    """Objects below a prefix of a bucket."""
+
+    beat_seconds = 20.0
+
+    def __init__(self, address: str) -> None:
+        bucket, _, prefix = address.partition("/")
+        if not bucket:
+            raise DataError("the address of the data root names no bucket", hint="Write s3://BUCKET/PREFIX.")
+        self._bucket = bucket
+        self._prefix = PurePosixPath(prefix.strip("/"))
+        self._objects = _open(bucket, self._prefix)
+        try:
+            next(self._walk(PurePosixPath()), None)
+        except FileNotFoundError:
+            raise DataError(f"there is no bucket {bucket}", hint="Make it, or name another one.") from None
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            raise DataError(
+                f"the bucket {bucket} may not be read: {_first_line(error)}", hint="Check the credentials."
+            ) from None
+        except BaseError as error:
+            raise TemporaryError(
+                f"the bucket {bucket} cannot be read: {_first_line(error)}", hint="Check AWS_ENDPOINT_URL."
+            ) from None
+
+    def place(self, path: PurePosixPath) -> BucketPlace:
+        """The place, as objects rooted there."""
+        return BucketPlace(path.name, _open(self._bucket, self._prefix / path))
+
+    def check_store(self, path: PurePosixPath) -> None:
+        """Raise `DataError` where no store is published."""
+        if not self.exists(_marker(path)):
+            raise DataError(f"there is no {path}", hint="Import or compute the data set again.")
+
+    def read(self, path: PurePosixPath) -> bytes:
+        """The content of an object."""
+        return bytes(obstore.get(self._objects, str(path)).bytes())
+
+    def exists(self, path: PurePosixPath) -> bool:
+        """Whether there is an object of that name."""
+        try:
+            obstore.head(self._objects, str(path))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def folders(self, path: PurePosixPath) -> list[str]:
+        """Last parts of the prefixes below one."""
+        return sorted(PurePosixPath(prefix).name for prefix in self._look(path)["common_prefixes"])
+
+    def files(self, path: PurePosixPath) -> list[Entry]:
+        """The objects directly below a prefix."""
+        return sorted(
+            Entry(PurePosixPath(each["path"]).name, each["last_modified"].timestamp())
+            for each in self._look(path)["objects"]
+        )
+
+    def sizes(self, path: PurePosixPath) -> Mapping[str, int]:
+        """Sizes of the objects below a prefix."""
+        return {str(PurePosixPath(name).relative_to(path)): size for name, size in self._walk(path)}
+
+    def replace(self, path: PurePosixPath, content: bytes, writer: str) -> None:
+        """Put an object: nobody sees half of one."""
+        del writer
+        obstore.put(self._objects, str(path), content)
+
+    def create(self, path: PurePosixPath, content: bytes, writer: str) -> bool:
+        """Put an object on the condition that there is none."""
+        del writer
+        try:
+            obstore.put(self._objects, str(path), content, mode="create", use_multipart=False)
+        except AlreadyExistsError:
+            return False
+        return True
+
+    def touch(self, path: PurePosixPath) -> float:
+        """Put an empty object."""
+        obstore.put(self._objects, str(path), b"")
+        return obstore.head(self._objects, str(path))["last_modified"].timestamp()
+
+    def remove(self, path: PurePosixPath) -> None:
+        """Delete an object and everything below the prefix of its name."""
+        names = [name for name, _ in self._walk(path)]
+        if self.exists(path):
+            names.append(str(path))
+        if names:
+            obstore.delete(self._objects, names)
+
+    def settle(self, path: PurePosixPath, names: Mapping[str, int], beat: Callable[[], None]) -> None:
+        """Nothing to do: an object that was accepted is durable."""
+        del path, names
+        beat()
+
+    def publish(self, source: PurePosixPath, target: PurePosixPath, beat: Callable[[], None]) -> None:
+        """Copy every object, and then say that they are complete."""
+        if self.exists(_marker(target)):
+            return
+        names = list(self.sizes(source))
+        if not names:
+            raise FileNotFoundError(str(source))
+
+        def copy(name: str) -> None:
+            obstore.copy(self._objects, str(source / name), str(target / name))
+
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            for _ in threads.map(copy, names):
+                beat()
+        self.create(_marker(target), b"", "")
+
+    def published(self, path: PurePosixPath) -> list[Entry]:
+        """Stores that are said to be complete."""
+        return [
+            Entry(entry.name.removesuffix(PUBLISHED), entry.modified)
+            for entry in self.files(path)
+            if entry.name.endswith(PUBLISHED)
+        ]
+
+    def _look(self, path: PurePosixPath) -> ListResult[Sequence[ObjectMeta]]:
+        """What lies directly below a prefix."""
+        return obstore.list_with_delimiter(  # pyright: ignore[reportUnknownMemberType] - names optional arro3
+            self._objects, str(path)
+        )
+
+    def _walk(self, path: PurePosixPath) -> Iterator[tuple[str, int]]:
+        """Name and size of every object below a prefix."""
+        batches = obstore.list(  # pyright: ignore[reportUnknownMemberType] - names optional arro3
+            self._objects, str(path) if path.parts else None
+        )
+        for batch in batches:
+            yield from ((each["path"], each["size"]) for each in batch)
+
+
+def _marker(store: PurePosixPath) -> PurePosixPath:
+    return store.with_name(store.name + PUBLISHED)
+
+
+def _first_line(error: BaseError) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _open(bucket: str, prefix: PurePosixPath) -> S3Store:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+    options: ClientConfig = {"allow_http": True} if endpoint.startswith("http://") else {}
+    return S3Store(bucket, prefix=str(prefix) if prefix.parts else None, client_options=options, retry_config=_RETRY)

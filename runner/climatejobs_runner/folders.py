@@ -1,0 +1,190 @@
+"""A data root in a folder: on a disk, or on a volume that several nodes share.
+
+No symbolic link below the root is followed.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from climatejobs.errors import DataError
+from climatejobs_runner.storage import Entry
+
+_PARTIAL = ".partial"
+"""How the name of a file ends that Zarr has not finished writing."""
+
+
+class FolderStorage:
+    """Files below a folder."""
+
+    beat_seconds = 0.0
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            raise DataError(
+                f"there is no data root at {root}",
+                hint="Name the folder that holds the data sets, or check that the volume is mounted.",
+            )
+        self._root = root.resolve()
+
+    def place(self, path: PurePosixPath) -> Path:
+        """The absolute path; raises `DataError` if a symbolic link is in the way."""
+        found = self._root
+        for part in path.parts:
+            found = found / part
+            if found.is_symlink():
+                raise DataError(
+                    f"{path} leads through a symbolic link, which is not followed",
+                    hint="Store the data themselves below the data root.",
+                )
+        return found
+
+    def check_store(self, path: PurePosixPath) -> None:
+        """Raise `DataError` where there is no folder, or a symbolic link anywhere in it."""
+        place = self.place(path)
+        if not place.is_dir():
+            raise DataError(f"there is no {path}", hint="Import or compute the data set again.")
+        if link := next(_links(place), None):
+            raise DataError(
+                f"{link.relative_to(self._root)} is a symbolic link, which is not followed",
+                hint="Store the data themselves below the data root.",
+            )
+
+    def read(self, path: PurePosixPath) -> bytes:
+        """The content of a file."""
+        return self.place(path).read_bytes()
+
+    def exists(self, path: PurePosixPath) -> bool:
+        """Whether there is a file of that name."""
+        return self.place(path).is_file()
+
+    def folders(self, path: PurePosixPath) -> list[str]:
+        """Names of the folders in a folder."""
+        return sorted(entry.name for entry in _scan(self.place(path)) if entry.is_dir(follow_symlinks=False))
+
+    def files(self, path: PurePosixPath) -> list[Entry]:
+        """The files in a folder itself."""
+        return sorted(
+            Entry(entry.name, entry.stat().st_mtime)
+            for entry in _scan(self.place(path))
+            if entry.is_file(follow_symlinks=False)
+        )
+
+    def sizes(self, path: PurePosixPath) -> Mapping[str, int]:
+        """Sizes of the files below a folder, but for those that are being written."""
+        root = self.place(path)
+        return {
+            file.relative_to(root).as_posix(): file.stat().st_size
+            for file in sorted(root.rglob("*"))
+            if file.suffix != _PARTIAL and file.is_file()
+        }
+
+    def replace(self, path: PurePosixPath, content: bytes, writer: str) -> None:
+        """Write another file and rename it."""
+        place = self.place(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = place.with_name(f".{place.name}-{writer}")
+        try:
+            _write(draft, content)
+            draft.replace(place)
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync(place.parent)
+
+    def create(self, path: PurePosixPath, content: bytes, writer: str) -> bool:
+        """Write the file in another folder and rename that: nothing that is there is replaced by a folder's rename."""
+        place = self.place(path)
+        draft = place.parent.with_name(f".{place.parent.name}-{writer}")
+        draft.mkdir(parents=True, exist_ok=True)
+        try:
+            _write(draft / place.name, content)
+            _sync(draft)
+            draft.rename(place.parent)
+        except OSError:
+            if not place.is_file():
+                raise
+            return False
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        _sync(place.parent.parent)
+        return True
+
+    def touch(self, path: PurePosixPath) -> float:
+        """Have a file there that was modified just now."""
+        place = self.place(path)
+        try:
+            os.utime(place)
+        except FileNotFoundError:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
+        return place.stat().st_mtime
+
+    def remove(self, path: PurePosixPath) -> None:
+        """Remove a file or folder, if it is there."""
+        place = self.place(path)
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
+
+    def settle(self, path: PurePosixPath, names: Mapping[str, int], beat: Callable[[], None]) -> None:
+        """Have files, and the folders they are in, reach the disk."""
+        root = self.place(path)
+        folders = {folder for name in names for folder in PurePosixPath(name).parents}
+        for name in (*names, *sorted(folders, reverse=True)):
+            _sync(root / name)
+            beat()
+
+    def publish(self, source: PurePosixPath, target: PurePosixPath, beat: Callable[[], None]) -> None:
+        """Sweep what killed writers left, have all of it reach the disk, and rename it."""
+        place, named = self.place(source), self.place(target)
+        for partial in sorted(place.rglob(f"*{_PARTIAL}")):
+            partial.unlink(missing_ok=True)
+        self.settle(source, self.sizes(source), beat)
+        try:
+            place.rename(named)
+        except OSError:
+            if not named.is_dir():
+                raise
+        _sync(named.parent)
+
+    def published(self, path: PurePosixPath) -> list[Entry]:
+        """Folders that are named as stores are."""
+        return [
+            Entry(entry.name, entry.stat().st_mtime)
+            for entry in _scan(self.place(path))
+            if entry.name.endswith(".zarr") and entry.is_dir(follow_symlinks=False)
+        ]
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    """Symbolic links below a folder."""
+    for entry in _scan(folder):
+        if entry.is_symlink():
+            yield Path(entry.path)
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _links(Path(entry.path))
