@@ -10,17 +10,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import obstore
-from obstore import ListResult, ObjectMeta
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import ClientConfig, RetryConfig, S3Store
+from obstore.store import S3Store
 
 from climatejobs.errors import DataError, TemporaryError
 from climatejobs_runner.storage import BucketPlace, Entry
 
+if TYPE_CHECKING:
+    # Exist for type checkers alone.
+    from obstore import ListResult, ObjectMeta
+    from obstore.store import ClientConfig, RetryConfig
+
 PUBLISHED = ".published"
-_RETRY: RetryConfig = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
+_RETRY: "RetryConfig" = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
 _AT_ONCE = 16
 """Objects that are copied at the same time."""
 
@@ -107,11 +112,13 @@ class BucketStorage:
 
     def remove(self, path: PurePosixPath) -> None:
         """Delete an object and everything below the prefix of its name."""
-        names = [name for name, _ in self._walk(path)]
-        if self.exists(path):
-            names.append(str(path))
-        if names:
-            obstore.delete(self._objects, names)
+        while names := [*(name for name, _ in self._walk(path)), *([str(path)] if self.exists(path) else [])]:
+            try:
+                obstore.delete(self._objects, names)
+            except (BaseError, FileNotFoundError) as error:
+                # Some servers refuse to delete what somebody else has deleted meanwhile; the rest is looked up again.
+                if isinstance(error, BaseError) and "NoSuchKey" not in str(error):
+                    raise
 
     def settle(self, path: PurePosixPath, names: Mapping[str, int], beat: Callable[[], None]) -> None:
         """Nothing to do: an object that was accepted is durable."""
@@ -142,7 +149,7 @@ class BucketStorage:
             if entry.name.endswith(PUBLISHED)
         ]
 
-    def _look(self, path: PurePosixPath) -> ListResult[Sequence[ObjectMeta]]:
+    def _look(self, path: PurePosixPath) -> "ListResult[Sequence[ObjectMeta]]":
         """What lies directly below a prefix."""
         return obstore.list_with_delimiter(  # pyright: ignore[reportUnknownMemberType] - names optional arro3
             self._objects, str(path)

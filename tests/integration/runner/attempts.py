@@ -29,13 +29,14 @@ def make_chunks_small() -> None:
 
 
 def start(
-    data: Path | str, inputs: Mapping[str, Any], job: str, pod: str, result: Path, shard: tuple[int, int] | None = None
+    data: str, inputs: Mapping[str, Any], job: str, pod: str, result: Path, shard: tuple[int, int] | None = None
 ) -> BaseProcess:
     """Start an attempt at `resample`."""
     environment = {
+        **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
         "CLIMATEJOBS_PROCESS": "resample",
         "CLIMATEJOBS_INPUTS": json.dumps({"start": "1850-01-01", **inputs}),
-        "CLIMATEJOBS_DATA": str(data),
+        "CLIMATEJOBS_DATA": data,
         "CLIMATEJOBS_RESULT": str(result),
         "CLIMATEJOBS_JOB_UID": job,
         "CLIMATEJOBS_POD_UID": pod,
@@ -52,4 +53,5 @@ def _run(environment: dict[str, str], log: Path) -> None:
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     make_chunks_small()
+    os.environ.update(environment)
     os._exit(carry_out(["run"], environment, stop_on_signals()))

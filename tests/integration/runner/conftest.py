@@ -4,10 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from climatejobs_runner.program import carry_out
 from climatejobs_runner.stopping import Stop
+from tests.object_store import BUCKET, ObjectStore, serve_objects
 
 type Json = dict[str, Any]
 
@@ -45,12 +47,26 @@ class Runner:
 
     data: Path
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    address: str | None = None
+    """What the program calls the data root, where that is not the folder."""
+    files: Path | None = None
+    """Where files of the test itself go; beside the data root unless given."""
+
+    @property
+    def root(self) -> str:
+        """What the program is told."""
+        return self.address or str(self.data)
+
+    @property
+    def beside(self) -> Path:
+        """A folder for files of the test itself."""
+        return self.files or self.data.parent
 
     def __call__(self, *arguments: str | Path, **environment: str) -> Answer:
         """Run a command in this process."""
-        result = self.data.parent / "result.json"
+        result = self.beside / "result.json"
         result.unlink(missing_ok=True)
-        options = [str(argument) for argument in (*arguments, "--data", self.data, "--result", result)]
+        options = [str(argument) for argument in (*arguments, "--data", self.root, "--result", result)]
         status = carry_out(options, {**self.environment, **environment}, Stop())
         return Answer(status, json.loads(result.read_text(encoding="utf-8")))
 
@@ -67,7 +83,7 @@ class Runner:
     def start(self, *arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
         """Start a command as a process of its own."""
         command = [sys.executable, "-c", "from climatejobs_runner.main import main; main()"]
-        options = [str(argument) for argument in (*arguments, "--data", self.data)]
+        options = [str(argument) for argument in (*arguments, "--data", self.root)]
         return subprocess.Popen(
             [*command, *options],
             env={**os.environ, **self.environment, **environment},
@@ -78,7 +94,7 @@ class Runner:
 
     def write_inputs(self, **inputs: object) -> Path:
         """A file with the inputs of `resample`."""
-        path = self.data.parent / "inputs.json"
+        path = self.beside / "inputs.json"
         path.write_text(json.dumps({"start": "1850-01-01", **inputs}), encoding="utf-8")
         return path
 
@@ -153,6 +169,23 @@ def runner(tmp_path: Path) -> Runner:
     data = tmp_path / "data"
     data.mkdir()
     return Runner(data)
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A real object store."""
+    with serve_objects(tmp_path_factory.mktemp("objects") / "root") as store:
+        yield store
+
+
+@pytest.fixture
+def bucket_runner(object_store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """The runner at work on a data root in a bucket; `data` is where the objects lie."""
+    for name, value in object_store.environment.items():
+        monkeypatch.setenv(name, value)
+    prefix = uuid4().hex
+    (tmp_path / "files").mkdir()
+    return Runner(object_store.folder / prefix, object_store.environment, f"s3://{BUCKET}/{prefix}", tmp_path / "files")
 
 
 @pytest.fixture(scope="session")

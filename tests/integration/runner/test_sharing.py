@@ -26,17 +26,22 @@ HOURS = np.arange(24 * 90)
 class Jobs:
     """Runs attempts at jobs on one data root."""
 
-    data: Path
+    runner: Runner
     folder: Path
     inputs: dict[str, Any] = field(
         default_factory=lambda: {"source_dataset_id": "source", "frequency": "1D", "method": "mean"}
     )
     _running: list[BaseProcess] = field(default_factory=list[BaseProcess])
 
+    @property
+    def data(self) -> Path:
+        """Where the files of the data root lie."""
+        return self.runner.data
+
     def start(self, job: str, shard: tuple[int, int] | None = None, **inputs: object) -> tuple[BaseProcess, Path]:
         """Start an attempt; the process, and where its result will be."""
         result = self.folder / f"result-{len(self._running)}.json"
-        process = attempts.start(self.data, {**self.inputs, **inputs}, job, result.stem, result, shard)
+        process = attempts.start(self.runner.root, {**self.inputs, **inputs}, job, result.stem, result, shard)
         self._running.append(process)
         return process, result
 
@@ -68,14 +73,22 @@ class Jobs:
             process.join()
 
 
+@pytest.fixture(params=["folder", "bucket"])
+def runner(request: pytest.FixtureRequest, tmp_path: Path) -> Runner:
+    if request.param == "bucket":
+        return request.getfixturevalue("bucket_runner")
+    (tmp_path / "data").mkdir()
+    return Runner(tmp_path / "data")
+
+
 @pytest.fixture
 def jobs(runner: Runner, tmp_path: Path) -> Iterator[Jobs]:
     values = weather(len(HOURS), 8, missing=0.3)
     # Whole chunks of the result without a value, which are never written.
     values[24 * 32 : 24 * 64] = np.nan
-    runner.bring(write_netcdf(tmp_path / "t2m.nc", values, HOURS), "source", "--chunk-steps", "31")
+    assert runner.bring(write_netcdf(tmp_path / "t2m.nc", values, HOURS), "source", "--chunk-steps", "31").dataset
     (tmp_path / "results").mkdir()
-    jobs = Jobs(runner.data, tmp_path / "results")
+    jobs = Jobs(runner, tmp_path / "results")
     yield jobs
     jobs.stop_all()
 
@@ -88,13 +101,18 @@ def same(one: Path, other: Path) -> bool:
 
 def visible(jobs: Jobs) -> set[Path]:
     """Versions of the result that anybody could open."""
-    return set(jobs.data.glob("datasets/source_1d_mean/versions/*.zarr"))
+    versions = jobs.data / "datasets/source_1d_mean/versions"
+    if jobs.runner.address:
+        return {path.with_name(path.name.removesuffix(".published")) for path in versions.glob("*.zarr.published")}
+    return set(versions.glob("*.zarr"))
 
 
 def leftovers(jobs: Jobs) -> list[Path]:
     """What is left of stores under construction."""
     versions = jobs.data / "datasets" / "source_1d_mean" / "versions"
-    return [*versions.glob(".staging-*"), *versions.glob(".shared-*/*.zarr")]
+    # The object store may leave the folders of objects that are gone.
+    found = [*versions.glob(".staging-*"), *versions.glob(".shared-*/*.zarr")]
+    return [folder for folder in found if any(path.is_file() for path in folder.rglob("*"))]
 
 
 @pytest.mark.parametrize("shards", [2, 3, 7])
