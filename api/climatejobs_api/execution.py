@@ -5,9 +5,9 @@ What a process takes is checked by core alone; this module knows the frame aroun
 
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from climatejobs.errors import Fault, InvalidInput
@@ -23,6 +23,11 @@ FRAME = frozenset({"inputs", "outputs", "response", "subscriber", "job"})
 RANDOM_CHARACTERS = 10
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """Letters and digits that make no words and are not mistaken for each other."""
+_PARALLELISM: dict[str, JsonValue] = {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]}
+
+
+def _absent_if_auto(value: object) -> object:
+    return None if value == "auto" else value
 
 
 class JobOptions(BaseModel):
@@ -41,7 +46,12 @@ class JobOptions(BaseModel):
     priority: int | None = Field(
         default=None, ge=-1000000, strict=True, description="Higher starts earlier among waiting jobs."
     )
-    parallelism: int | None = Field(default=None, ge=1, strict=True, description="How many pods share the computation.")
+    parallelism: Annotated[int | None, BeforeValidator(_absent_if_auto), WithJsonSchema(_PARALLELISM)] = Field(
+        default=None,
+        ge=1,
+        strict=True,
+        description="How many pods share the computation; as many as are worth it where this is auto or absent.",
+    )
     resources: Resources | None = Field(default=None, description="CPU and memory that one pod may use.")
     ttl_seconds_after_finished: int | None = Field(
         default=None, ge=0, strict=True, description="Seconds after the end until the job's record is deleted."

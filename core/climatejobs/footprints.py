@@ -25,6 +25,20 @@ SORT_BYTES = 32 * MIB
 _CELL_BYTES = 48
 """Per cell of a tile: running totals, a count, and the values, masks and conversion of one step."""
 _ITEM_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "float16": 2, "float32": 4}
+SHARD_BYTES = 4 * 1024 * MIB
+"""Decoded bytes of source that are worth a pod of their own: what two threads aggregate in about ten seconds."""
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a computation takes, known before it starts."""
+
+    memory: int
+    """Bytes that one pod takes at most, with the threads its CPUs are worth."""
+    least_memory: int
+    """Bytes without which it does not run at all."""
+    shards: int
+    """How many pods it is worth to share it."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +127,16 @@ def threads_within(limit: int | None, dataset: Dataset, *, cpus: int, sorts: boo
         if limit is None or dataset_memory(dataset, threads=threads, sorts=sorts) <= limit
     ]
     return max(fitting, default=1)
+
+
+def worthwhile_shards(decoded: int, chunks: int) -> int:
+    """How many pods should share work on so many decoded bytes, whose result has so many chunks along time."""
+    return max(1, min(chunks, -(-decoded // SHARD_BYTES)))
+
+
+def decoded_bytes(dataset: Dataset) -> int:
+    """Bytes of all variables of a data set as they are in memory."""
+    return prod(dataset.shape.values()) * sum(item_bytes(variable.dtype) for variable in dataset.variables)
 
 
 def _in_order(lengths: Mapping[str, int], dimensions: Mapping[str, int]) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ _OFFSET = r"(?P<offset>Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])"
 _MOMENT = re.compile(f"{_DATE}(?:[T ]{_TIME}{_OFFSET}?)?")
 PATTERN = "^" + re.sub(r"\?P<[a-z]+>|\?:", "", _MOMENT.pattern) + "$"
 """What a moment looks like, for schemas; `parse_moment` decides, and says why not."""
+_YEAR_DAYS = 365.2425
 
 
 class Moment(NamedTuple):
@@ -50,6 +51,12 @@ def parse_moment(text: str) -> Moment:
     except (ValueError, OverflowError):
         raise _refusal(text, "is not a date that an offset from UTC can be applied to") from None
     return Moment(*converted.timetuple()[:6])
+
+
+def hours_of(moment: Moment) -> float:
+    """Hours since the year 0 in a year of average length: good for lengths of time, whatever the calendar."""
+    days = moment.year * _YEAR_DAYS + (moment.month - 1) * (_YEAR_DAYS / 12) + moment.day
+    return days * 24 + moment.hour + moment.minute / 60 + moment.second / 3600
 
 
 def _refusal(text: str, reason: str) -> InvalidInput:

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, cast
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Path, Request
 from pydantic import JsonValue
 from starlette.responses import JSONResponse, Response
 
+from climatejobs.errors import DataError, NoSuchDataset
 from climatejobs.model import ClimateJob, Phase
 from climatejobs.ogc.documents import Document, Link
 from climatejobs.ogc.links import JSON, RELATIONS, Links
@@ -15,6 +17,7 @@ from climatejobs.ogc.statusinfo import StatusInfo, describe_job
 from climatejobs.processes import PROCESSES, Process, find_process
 from climatejobs_api.access import CurrentAccess
 from climatejobs_api.context import Context, Current, Cursor, Limit, RequestLinks
+from climatejobs_api.datasets import read_dataset
 from climatejobs_api.documents import add_links, respond
 from climatejobs_api.exchange import request_id
 from climatejobs_api.execution import ExecuteRequest, build_spec, frame_body, make_name, pointing_into, read_request
@@ -27,6 +30,7 @@ from climatejobs_api.polling import retry_after
 from climatejobs_api.preferences import Preferences, choose_wait, name_applied, parse_preferences
 from climatejobs_api.problems import Problem
 from climatejobs_api.results import RESULTS_CONTENT, answer_results, check_results
+from climatejobs_api.sizing import size_request, source_of
 from climatejobs_api.store import JobStore, NameTaken, Submission
 
 router = APIRouter(prefix="/processes", tags=["processes"])
@@ -139,7 +143,7 @@ async def execute(  # noqa: PLR0917  # by position or by name: the framework dec
 ) -> Response:
     process = find_process(process_id)
     body = await read_object(request, context.settings.max_body_bytes)
-    wanted = await _read(process, body, context)
+    wanted = await _size(process, await _read(process, body, context), context)
     submission = Submission(
         name=make_name(process.id, context.choose),
         spec=build_spec(process, wanted, context.settings, submitted_by=access.caller.name),
@@ -180,6 +184,18 @@ async def _read(process: Process, body: Mapping[str, JsonValue], context: Contex
     with pointing_into(body):
         fetched = await fetch_references(inputs, context.fetcher.fetch)
     return read_request(process, {**body, **({"inputs": fetched} if "inputs" in body else fetched)}, context.settings)
+
+
+async def _size(process: Process, wanted: ExecuteRequest, context: Context) -> ExecuteRequest:
+    source_id = source_of(process, wanted)
+    if source_id is None:
+        return wanted
+    try:
+        source = await to_thread.run_sync(read_dataset, context.settings.data, source_id)
+    except (NoSuchDataset, DataError):
+        # The runner says what is wrong with it: that may have changed by the time it looks.
+        return wanted
+    return size_request(process, wanted, source, context.settings)
 
 
 async def _submit_once(store: JobStore, submission: Submission) -> ClimateJob:

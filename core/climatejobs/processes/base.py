@@ -7,11 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal, cast
+from typing import Literal, Protocol, cast
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
+from climatejobs.datasets import Dataset
 from climatejobs.errors import ClimateJobsError, Fault, InvalidInput
+from climatejobs.footprints import Footprint
 from climatejobs.names import MAX_INPUTS_BYTES
 from climatejobs.schema import Schema, plain_schema
 
@@ -31,6 +33,18 @@ class Outputs(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Measure(Protocol):
+    """Says what a computation takes, from its inputs and what `dataset.json` says of its source."""
+
+    def source_id(self, inputs: Inputs) -> str:
+        """Id of the data set that decides."""
+        ...
+
+    def footprint(self, inputs: Inputs, source: Dataset, cpus: int) -> Footprint:
+        """What it takes with so many CPUs."""
+        ...
+
+
 @dataclass(frozen=True)
 class Process:
     """One process: the facts that its description, its validation and its results share."""
@@ -46,6 +60,8 @@ class Process:
     output_transmission: tuple[TransmissionMode, ...] = ("value", "reference")
     shareable: bool = False
     """Whether several pods can share one computation; otherwise the first of them does all of it."""
+    measure: Measure | None = None
+    """Sizes a job that does not say itself what it needs; without it the installation's defaults hold."""
     examples: tuple[Mapping[str, JsonValue], ...] = field(default=())
     """Complete inputs that work, for documentation."""
 

@@ -1,17 +1,19 @@
 """Description of `resample`: a data set aggregated to longer periods."""
 
 from collections.abc import Mapping
+from math import prod
 from types import MappingProxyType
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from climatejobs import frequencies, times
-from climatejobs.datasets import DATASET_ID, DatasetOutput, check_dataset_id
+from climatejobs.datasets import DATASET_ID, Dataset, DatasetOutput, check_dataset_id
 from climatejobs.errors import InvalidInput
+from climatejobs.footprints import Footprint, dataset_memory, decoded_bytes, output_steps, worthwhile_shards
 from climatejobs.frequencies import Frequency, parse_frequency
 from climatejobs.processes.base import Inputs, Outputs, Process
-from climatejobs.times import Moment, parse_moment
+from climatejobs.times import Moment, hours_of, parse_moment
 
 type Method = Literal[
     "mean",
@@ -154,6 +156,39 @@ class ResampleOutputs(Outputs):
     )
 
 
+class ResampleMeasure:
+    """What resampling takes: blocks of the source, and the result chunk by chunk."""
+
+    def source_id(self, inputs: Inputs) -> str:
+        """The data set to aggregate."""
+        return _own(inputs).source_dataset_id
+
+    def footprint(self, inputs: Inputs, source: Dataset, cpus: int) -> Footprint:
+        """Memory from chunks and grid; shards from how much of the data is asked for and how long the result is.
+
+        The window is measured in the standard calendar, which in any other is only a little off.
+        """
+        asked = _own(inputs)
+        memory, least = (
+            dataset_memory(source, threads=threads, sorts=asked.method in QUANTILES) for threads in (cpus, 1)
+        )
+        first, last = hours_of(parse_moment(source.coverage.start)), hours_of(parse_moment(source.coverage.end))
+        start = max(first, hours_of(asked.first_moment))
+        end = min(last, hours_of(asked.last_moment)) if asked.last_moment else last
+        share = max(0.0, min(1.0, (end - start) / (last - first))) if last > first else 1.0
+        periods = max(1, int((end - start) / asked.target.longest_hours))
+        lengths = tuple(source.shape.values())
+        steps = min(output_steps(prod(lengths[1:]), variable.dtype, periods) for variable in source.variables)
+        shards = worthwhile_shards(int(share * decoded_bytes(source)), -(-periods // steps))
+        return Footprint(memory=memory, least_memory=least, shards=shards)
+
+
+def _own(inputs: Inputs) -> ResampleInputs:
+    if not isinstance(inputs, ResampleInputs):
+        raise TypeError(f"{type(inputs).__name__} are not the inputs of resample")
+    return inputs
+
+
 RESAMPLE = Process(
     id="resample",
     title="Resample a data set in time",
@@ -164,6 +199,7 @@ RESAMPLE = Process(
     outputs=ResampleOutputs,
     keywords=("aggregation", "time", "climate"),
     shareable=True,
+    measure=ResampleMeasure(),
     examples=(
         {
             "source_dataset_id": "era5-land-hourly",
