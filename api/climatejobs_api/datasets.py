@@ -1,6 +1,6 @@
 """The data sets below the data root: their pointers, read as they lie. The data themselves are never opened."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from pydantic import ValidationError
 
@@ -8,7 +8,7 @@ from climatejobs.datasets import Dataset, pointer_path
 from climatejobs.errors import DataError, InvalidInput, NoSuchDataset
 from climatejobs.ogc.documents import Document, Link
 from climatejobs.ogc.links import JSON, Links
-from climatejobs_api.files import exists_below, list_below, read_below
+from climatejobs_api.files import DataRoot, exists_below, list_below, read_below
 
 
 class DatasetPage(Dataset):
@@ -24,7 +24,7 @@ class DatasetList(Document):
     links: tuple[Link, ...]
 
 
-def read_dataset(root: Path, dataset_id: str) -> Dataset:
+def read_dataset(root: DataRoot, dataset_id: str) -> Dataset:
     """The pointer of a data set; raises `NoSuchDataset`, or `DataError` where it cannot be read."""
     try:
         text = read_below(root, pointer_path(dataset_id))
@@ -46,7 +46,7 @@ def read_dataset(root: Path, dataset_id: str) -> Dataset:
     return dataset
 
 
-def list_ids(root: Path) -> list[str]:
+def list_ids(root: DataRoot) -> list[str]:
     """Ids of all data sets, sorted; empty where the data root holds none yet."""
     try:
         names = list_below(root, PurePosixPath("datasets"))
@@ -62,7 +62,7 @@ def describe_dataset(dataset: Dataset, links: Links) -> DatasetPage:
     return DatasetPage(**dataset.model_dump(), links=(own, *stores))
 
 
-def _is_dataset(root: Path, name: str) -> bool:
+def _is_dataset(root: DataRoot, name: str) -> bool:
     try:
         return exists_below(root, pointer_path(name))
     except InvalidInput:

@@ -1,5 +1,6 @@
 """Files below the data root, served over HTTP as they lie: ranges, ETag, no symbolic links.
 
+The root is a folder, or a bucket, which has no links.
 Every folder on the way is opened from the one above it without following links, so what is read is what was
 checked, whatever happens to the names meanwhile.
 """
@@ -17,8 +18,12 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from climatejobs_api.buckets import Bucket
 from climatejobs_api.exchange import is_head
 from climatejobs_api.problems import Problem
+
+type DataRoot = Path | Bucket
+"""Where data sets and results lie."""
 
 AT_ONCE = 1024 * 1024
 """Bytes up to which a file is read and sent in one piece."""
@@ -70,8 +75,10 @@ def open_below(root: Path, path: PurePosixPath) -> int:
     return opened
 
 
-def read_below(root: Path, path: PurePosixPath) -> bytes:
+def read_below(root: DataRoot, path: PurePosixPath) -> bytes:
     """The content of a file below `root`; raises FileNotFoundError as `open_below` does, also for folders."""
+    if isinstance(root, Bucket):
+        return root.read(path)
     opened = open_below(root, path)
     try:
         facts = os.fstat(opened)
@@ -82,8 +89,10 @@ def read_below(root: Path, path: PurePosixPath) -> bytes:
         os.close(opened)
 
 
-def exists_below(root: Path, path: PurePosixPath) -> bool:
+def exists_below(root: DataRoot, path: PurePosixPath) -> bool:
     """Whether a plain file or folder is there, reached over no symbolic link."""
+    if isinstance(root, Bucket):
+        return root.exists(path)
     try:
         os.close(open_below(root, path))
     except FileNotFoundError:
@@ -91,8 +100,10 @@ def exists_below(root: Path, path: PurePosixPath) -> bool:
     return True
 
 
-def list_below(root: Path, path: PurePosixPath) -> list[str]:
+def list_below(root: DataRoot, path: PurePosixPath) -> list[str]:
     """Names in a folder below `root`, sorted, those of folders with a slash at the end, links left out."""
+    if isinstance(root, Bucket):
+        return root.list(path)
     opened = open_below(root, path)
     try:
         if not stat.S_ISDIR(os.fstat(opened).st_mode):
@@ -136,13 +147,28 @@ def matches_etag(header: str | None, etag: str) -> bool:
     return header.strip() == "*" or etag in (part.strip().removeprefix("W/") for part in header.split(","))
 
 
-async def answer_file(root: Path, path: PurePosixPath, request: Request, *, cache_control: str) -> Response:
+async def answer_file(root: DataRoot, path: PurePosixPath, request: Request, *, cache_control: str) -> Response:
     """Answer a request with a file below `root`; raises FileNotFoundError, IsADirectoryError or `Problem`."""
+    if isinstance(root, Bucket):
+        return await _answer_object(root, path, request, cache_control)
     opened, body, answer = await to_thread.run_sync(_prepare, root, path, request, cache_control)
     if opened is None:
         return Response(body, status_code=answer.status, headers=answer.headers)
     # A file object and not a bare descriptor: it closes itself even if the client is gone before the first byte.
     stream = _stream(os.fdopen(opened, "rb", buffering=0), answer.span)
+    return StreamingResponse(stream, status_code=answer.status, headers=answer.headers)
+
+
+async def _answer_object(root: Bucket, path: PurePosixPath, request: Request, cache_control: str) -> Response:
+    facts = await to_thread.run_sync(root.examine, path)
+    answer = _decide(path.name, facts.size, facts.etag, request, cache_control)
+    span = answer.span
+    if is_head(request) or span.length == 0:
+        return Response(b"", status_code=answer.status, headers=answer.headers)
+    if span.length <= AT_ONCE:
+        body = await to_thread.run_sync(root.read_part, path, span.start, span.length)
+        return Response(body, status_code=answer.status, headers=answer.headers)
+    stream = root.stream(path, span.start, span.stop, AT_ONCE)
     return StreamingResponse(stream, status_code=answer.status, headers=answer.headers)
 
 
@@ -163,7 +189,8 @@ def _prepare(
         facts = os.fstat(opened)
         if stat.S_ISDIR(facts.st_mode):
             raise IsADirectoryError(path)
-        answer = _decide(path.name, facts, request, cache_control)
+        etag = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"'
+        answer = _decide(path.name, facts.st_size, etag, request, cache_control)
         if is_head(request) or answer.span.length == 0:
             return None, b"", answer
         if answer.span.length <= AT_ONCE:
@@ -175,9 +202,7 @@ def _prepare(
             os.close(opened)
 
 
-def _decide(name: str, facts: os.stat_result, request: Request, cache_control: str) -> _Answer:
-    size = facts.st_size
-    etag = f'"{facts.st_mtime_ns:x}-{size:x}"'
+def _decide(name: str, size: int, etag: str, request: Request, cache_control: str) -> _Answer:
     headers = {"ETag": etag, "Cache-Control": cache_control, "Accept-Ranges": "bytes"}
     if matches_etag(request.headers.get("if-none-match"), etag):
         return _Answer(HTTPStatus.NOT_MODIFIED, headers, Span(0, 0))

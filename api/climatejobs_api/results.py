@@ -6,7 +6,6 @@ multipart body, those by reference as links; `document` is one JSON object with 
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from anyio import to_thread
@@ -36,7 +35,7 @@ from climatejobs.ogc.outputs import (
     read_stored,
 )
 from climatejobs.ogc.statusinfo import status_code
-from climatejobs_api.files import read_below
+from climatejobs_api.files import DataRoot, read_below
 from climatejobs_api.multipart import Part, encode_parts
 from climatejobs_api.problems import EXCEPTIONS, Problem, no_such_job
 
@@ -78,7 +77,7 @@ def check_results(job: ClimateJob) -> None:
 
 
 async def answer_results(
-    job: ClimateJob, links: Links, data: Path, *, multipart: bool = False, headers: Mapping[str, str] | None = None
+    job: ClimateJob, links: Links, data: DataRoot, *, multipart: bool = False, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer with the results of a job that has succeeded, as its request asked for them.
 
@@ -100,7 +99,7 @@ async def answer_results(
 
 
 async def answer_output(
-    job: ClimateJob, name: str, links: Links, data: Path, headers: Mapping[str, str] | None = None
+    job: ClimateJob, name: str, links: Links, data: DataRoot, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer with one output by value; raises `Problem` where there is none of that name."""
     results = job.status.results or {}
@@ -133,7 +132,7 @@ def _failure(job: ClimateJob) -> Problem:
     )
 
 
-async def _member(job: ClimateJob, wanted: Wanted, links: Links, data: Path) -> JsonValue:
+async def _member(job: ClimateJob, wanted: Wanted, links: Links, data: DataRoot) -> JsonValue:
     stored = None if wanted.by_reference else read_stored(wanted.value)
     content = await to_thread.run_sync(_read_file, job, wanted.name, stored, data) if stored is not None else None
     return describe_member(job, wanted, links, content)
@@ -147,7 +146,7 @@ def _answer_links(found: Sequence[Mapping[str, JsonValue]], headers: Mapping[str
     return response
 
 
-async def _part(job: ClimateJob, wanted: Wanted, links: Links, data: Path) -> Part:
+async def _part(job: ClimateJob, wanted: Wanted, links: Links, data: DataRoot) -> Part:
     if wanted.by_reference:
         link = describe_reference(job, wanted, links)
         return Part(wanted.name, str(link["type"]), b"", location=str(link["href"]))
@@ -156,7 +155,7 @@ async def _part(job: ClimateJob, wanted: Wanted, links: Links, data: Path) -> Pa
 
 
 async def _answer_bare(
-    job: ClimateJob, wanted: Wanted, links: Links, data: Path, headers: Mapping[str, str]
+    job: ClimateJob, wanted: Wanted, links: Links, data: DataRoot, headers: Mapping[str, str]
 ) -> Response:
     stored = read_stored(wanted.value)
     if stored is not None:
@@ -170,7 +169,7 @@ async def _answer_bare(
     return _json(value, headers)
 
 
-def _read_file(job: ClimateJob, name: str, stored: StoredValue, data: Path) -> bytes:
+def _read_file(job: ClimateJob, name: str, stored: StoredValue, data: DataRoot) -> bytes:
     path = value_path(job.metadata.uid, name)
     try:
         content = read_below(data, path)

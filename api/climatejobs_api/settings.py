@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from climatejobs.model import Quantity
 from climatejobs.outbound import Network
 from climatejobs.quantities import parse_quantity
+from climatejobs_api.buckets import SCHEME, Bucket
 
 PREFIX = "CLIMATEJOBS_API_"
 
@@ -24,6 +25,10 @@ def _split(value: object) -> object:
 def _readable_quantity(text: str) -> str:
     parse_quantity(text)
     return text
+
+
+def _open_bucket(value: object) -> object:
+    return Bucket(value) if isinstance(value, str) and value.startswith(SCHEME) else value
 
 
 Networks = Annotated[Sequence[Network], NoDecode, BeforeValidator(_split)]
@@ -46,7 +51,8 @@ class Settings(BaseSettings):
     namespace: str = Field(default="default", validation_alias="CLIMATEJOBS_NAMESPACE")
     host: str = "0.0.0.0"  # noqa: S104  # a container is reached from outside; the chart decides from where
     port: int = Field(default=8080, ge=0, le=65535)
-    data: Path = Path("/data")
+    data: Annotated[Path | Bucket, BeforeValidator(_open_bucket)] = Path("/data")
+    """Folder of the data root, or its address in an object store: s3://BUCKET/PREFIX."""
     public_url: UrlPrefix | None = None
     """Address under which clients reach the API; wins over everything a request says."""
     trusted_proxies: Networks = ()

@@ -1,7 +1,7 @@
 """Data sets: which there are, and their Zarr stores over plain HTTP."""
 
 from html import escape
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ from climatejobs.ogc.links import JSON
 from climatejobs_api.context import Current, Cursor, Limit, RequestLinks
 from climatejobs_api.datasets import DatasetList, DatasetPage, describe_dataset, list_ids, read_dataset
 from climatejobs_api.documents import respond
-from climatejobs_api.files import answer_file, list_below
+from climatejobs_api.files import DataRoot, answer_file, list_below
 from climatejobs_api.pagination import DEFAULT_LIMIT, decode_cursor, encode_cursor
 from climatejobs_api.problems import Problem
 
@@ -84,7 +84,7 @@ async def get_version_file(
     return await _answer(context.settings.data, store, path, request, cache_control=IMMUTABLE)
 
 
-def _read_page(data: Path, after: str, limit: int) -> tuple[list[Dataset], str | None]:
+def _read_page(data: DataRoot, after: str, limit: int) -> tuple[list[Dataset], str | None]:
     """Data sets whose ids follow `after`, and the last id where more follow; unreadable ones are left out."""
     ids = [each for each in list_ids(data) if each > after]
     page: list[Dataset] = []
@@ -97,7 +97,7 @@ def _read_page(data: Path, after: str, limit: int) -> tuple[list[Dataset], str |
 
 
 async def _answer(
-    data: Path, store: PurePosixPath, path: str | None, request: Request, *, cache_control: str
+    data: DataRoot, store: PurePosixPath, path: str | None, request: Request, *, cache_control: str
 ) -> Response:
     """A file of a store, or the list of a folder, which is what opens a store without consolidated metadata."""
     inner = (path or "").removesuffix("/")
