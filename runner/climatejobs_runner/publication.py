@@ -154,8 +154,9 @@ def _remove_leftovers(dataset_id: str, own: Staging) -> None:
             continue
         beats = [entry.modified for entry in storage.files(folder) if entry.name == HEARTBEAT]
         if not beats:
-            # Written by somebody who did not know that it had been removed: it grows old from now on.
-            storage.touch(folder / HEARTBEAT)
+            # Removed just now, or written by somebody who did not know that it was: that grows old from now on.
+            if storage.sizes(folder):
+                storage.touch(folder / HEARTBEAT)
             continue
         same_job = name.startswith(f"{_STAGING}{own.attempt.job_uid}-")
         if now - beats[0] > (OWN_LEFTOVER_SECONDS if same_job else ANY_LEFTOVER_SECONDS):
