@@ -146,7 +146,7 @@ def _pod_spec(climatejob: ClimateJob, settings: Settings) -> Manifest:
         ],
         "containers": [_container(climatejob, settings)],
         "volumes": [
-            {"name": names.DATA_VOLUME, "persistentVolumeClaim": {"claimName": settings.data_claim}},
+            *_claims(settings),
             {"name": "tmp", "emptyDir": {}},
         ],
     }
@@ -170,7 +170,7 @@ def _container(climatejob: ClimateJob, settings: Settings) -> Manifest:
         "terminationMessagePath": RESULT_PATH,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
-            {"name": names.DATA_VOLUME, "mountPath": DATA_PATH},
+            *([{"name": names.DATA_VOLUME, "mountPath": DATA_PATH}] if settings.data_claim else []),
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a path in the container, on an emptyDir of its own
         ],
     }
@@ -180,7 +180,7 @@ def _environment(climatejob: ClimateJob, settings: Settings) -> list[JsonValue]:
     values: dict[Environment, str] = {
         Environment.PROCESS: climatejob.spec.process,
         Environment.INPUTS: json.dumps(climatejob.spec.inputs, separators=(",", ":"), ensure_ascii=False),
-        Environment.DATA: DATA_PATH,
+        Environment.DATA: settings.data_bucket or DATA_PATH,
         Environment.RESULT: RESULT_PATH,
         Environment.JOB_NAME: climatejob.metadata.name,
         Environment.JOB_UID: climatejob.metadata.uid,
@@ -203,7 +203,28 @@ def _environment(climatejob: ClimateJob, settings: Settings) -> list[JsonValue]:
         # The kubelet expands $(NAME) in a value and reads $$ as $.
         *({"name": name.value, "value": text.replace("$", "$$")} for name, text in values.items()),
         *({"name": name.value, "valueFrom": cast(JsonValue, source)} for name, source in sources.items()),
+        *_bucket_environment(settings),
     ]
+
+
+def _claims(settings: Settings) -> list[JsonValue]:
+    if settings.data_claim is None:
+        return []
+    return [{"name": names.DATA_VOLUME, "persistentVolumeClaim": {"claimName": settings.data_claim}}]
+
+
+def _bucket_environment(settings: Settings) -> list[JsonValue]:
+    """What a client of the object store needs to know."""
+    if settings.data_bucket is None:
+        return []
+    variables: list[JsonValue] = [{"name": "AWS_REGION", "value": settings.data_region}]
+    if settings.data_endpoint:
+        variables.append({"name": "AWS_ENDPOINT_URL", "value": settings.data_endpoint})
+    if settings.data_secret:
+        for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            reference: JsonValue = {"secretKeyRef": {"name": settings.data_secret, "key": key}}
+            variables.append({"name": key, "valueFrom": reference})
+    return variables
 
 
 def _resources(climatejob: ClimateJob, settings: Settings) -> Manifest:

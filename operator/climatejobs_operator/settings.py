@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, JsonValue, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, JsonValue, ValidationError, model_validator
 
 from climatejobs.model import Quantity
 
@@ -38,8 +38,15 @@ class Settings(BaseModel):
     runner_pod: Json[dict[str, JsonValue]] = Field(default_factory=dict[str, JsonValue])
     """Laid over the spec of every runner pod: nodeSelector, tolerations, imagePullSecrets and the like."""
     runner_grace_seconds: Annotated[int, Field(ge=0)] = 30
-    data_claim: str = Field(min_length=1)
+    data_claim: str | None = None
     """Name of the PersistentVolumeClaim that holds the data root."""
+    data_bucket: Annotated[str, Field(pattern="^s3://[^/]+(/.*)?$")] | None = None
+    """Address of the data root in an object store, instead of a claim."""
+    data_endpoint: str | None = None
+    """Where the object store is reached; the one of the region of AWS if absent."""
+    data_region: str = "us-east-1"
+    data_secret: str | None = None
+    """Name of the Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without it runners need an identity."""
     max_running: Annotated[int, Field(ge=0)] = 10
     """ClimateJobs that have a Job at the same time; 0 is no limit."""
     max_running_per_submitter: Annotated[int, Field(ge=0)] = 0
@@ -57,6 +64,12 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
 
+    @model_validator(mode="after")
+    def _one_place_for_data(self) -> Self:
+        if (self.data_claim is None) == (self.data_bucket is None):
+            raise ValueError(f"set either {variable_name('data_claim')} or {variable_name('data_bucket')}")
+        return self
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read CLIMATEJOBS_NAMESPACE and, for every other field, CLIMATEJOBS_OPERATOR_<FIELD>.
@@ -68,7 +81,8 @@ class Settings(BaseModel):
             return cls.model_validate({name: text for name, text in given.items() if text})
         except ValidationError as error:
             faults = (
-                f"{variable_name(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors(include_url=False)
+                f"{variable_name(str(fault['loc'][0]))}: {fault['msg']}" if fault["loc"] else fault["msg"]
+                for fault in error.errors(include_url=False)
             )
             raise SettingsError("; ".join(faults)) from None
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from climatejobs_api.buckets import Bucket
 from climatejobs_api.settings import Settings as ApiSettings
 from climatejobs_operator.settings import Settings as OperatorSettings
 from climatejobs_operator.settings import variable_name
@@ -163,3 +164,20 @@ def test_callbacks_go_where_references_may_be_fetched_from(helm: Helm) -> None:
     assert operator["CLIMATEJOBS_OPERATOR_FETCH_ALLOW"] == "10.0.0.0/8,hook.example.org"
     assert operator["CLIMATEJOBS_OPERATOR_PUBLIC_URL"] == "https://jobs.example.org"
     assert "CLIMATEJOBS_OPERATOR_FETCH_ALLOW" not in variables(helm.template(), "operator")
+
+
+def test_a_bucket_takes_the_place_of_the_volume(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifests = helm.template(case="bucket")
+    assert not of_kind(manifests, "PersistentVolumeClaim")
+    assert "/data" not in json.dumps([spec["containers"][0]["volumeMounts"] for spec in pod_specs(manifests).values()])
+    operator = OperatorSettings.from_environment(variables(manifests, "operator"))
+    assert (operator.data_claim, operator.data_bucket) == (None, "s3://climate/west-africa")
+    assert operator.data_endpoint == "http://objects.storage.svc:9000"
+    assert (operator.data_region, operator.data_secret) == ("eu-central-1", "object-store")
+    for name, value in variables(manifests, "api").items():
+        monkeypatch.setenv(name, value)
+    assert ApiSettings().data == Bucket("s3://climate/west-africa")
+    container = pod_specs(manifests)["climatejobs-api"]["containers"][0]
+    given = {variable["name"]: variable for variable in container["env"] if variable["name"].startswith("AWS_")}
+    assert given["AWS_ENDPOINT_URL"]["value"] == "http://objects.storage.svc:9000"
+    assert given["AWS_SECRET_ACCESS_KEY"]["valueFrom"]["secretKeyRef"]["name"] == "object-store"

@@ -67,7 +67,9 @@ def test_the_case_everything_sets_every_value(values: list[Value]) -> None:
     given = set(paths(case))
     left_out = {value.path for value in values} - given
     digests = {(part, "image", "digest") for part in ("api", "operator", "runner")}
-    assert left_out == {("data", "existingClaim"), *digests}
+    # Data lie in one place only; the case "bucket" has these.
+    bucket = {value.path for value in values if value.path[:2] == ("data", "s3")}
+    assert left_out == {("data", "existingClaim"), *bucket, *digests}
 
 
 @pytest.mark.parametrize(
@@ -92,6 +94,8 @@ def test_the_case_everything_sets_every_value(values: list[Value]) -> None:
         ("operator.replicas=2", "replicas"),
         ("runner.resources.memory=big", "/runner/resources/memory"),
         ("runner.resources.limits.memory=1Gi", "limits"),
+        ("data.s3.bucket=s3://climate", "/data/s3/bucket"),
+        ("data.s3.endpoint=minio:9000", "/data/s3/endpoint"),
         ("data.accessModes={Sometimes}", "/data/accessModes"),
         ("podSecurity.user=0", "/podSecurity/user"),
         ("imagePullSecrets={registry}", "/imagePullSecrets/0"),

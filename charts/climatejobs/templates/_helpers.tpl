@@ -69,6 +69,11 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- .Values.data.existingClaim | default (printf "%s-data" (include "climatejobs.fullname" .)) -}}
 {{- end }}
 
+{{/* The address of the data root in an object store; empty where the data lie on a volume. */}}
+{{- define "climatejobs.dataBucket" -}}
+{{- with .Values.data.s3 }}{{ if .bucket }}s3://{{ .bucket }}{{ with trimAll "/" .prefix }}/{{ . }}{{ end }}{{ end }}{{ end -}}
+{{- end }}
+
 {{/* What cluster-wide objects of the release are called after. */}}
 {{- define "climatejobs.clusterName" -}}
 {{- printf "%s-%s" (include "climatejobs.fullname" .) .Release.Namespace -}}

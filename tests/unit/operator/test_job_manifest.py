@@ -104,3 +104,18 @@ def test_the_runner_is_told_which_request_made_the_job() -> None:
     )
     text = json.dumps(build_job(climatejob, FIRST, SETTINGS))
     assert f'{{"name": "{Environment.REQUEST_ID}", "value": "r-$$1{"x" * 124}"}}' in text
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_data_in_a_bucket_take_no_volume(version: str) -> None:
+    bucket = {"data_claim": None, "data_bucket": "s3://climate/data", "data_secret": "keys"}
+    settings = Settings.model_validate({**SETTINGS.model_dump(exclude={"runner_pod"}), **bucket})
+    job = build(settings)
+    kubernetes_validate.validate(job, version, strict=True)
+    text = json.dumps(job)
+    assert "persistentVolumeClaim" not in text
+    assert '"mountPath": "/data"' not in text
+    assert '{"name": "CLIMATEJOBS_DATA", "value": "s3://climate/data"}' in text
+    assert '"secretKeyRef": {"name": "keys", "key": "AWS_SECRET_ACCESS_KEY"}' in text
+    assert '{"name": "AWS_REGION", "value": "us-east-1"}' in text
+    assert "AWS_ENDPOINT_URL" not in text

@@ -46,3 +46,10 @@ def test_text_becomes_numbers_and_objects_and_empty_is_absent() -> None:
 def test_a_wrong_variable_is_named(variable: str, value: str) -> None:
     with pytest.raises(SettingsError, match=variable):
         Settings.from_environment({**NEEDED, variable: value})
+
+
+@pytest.mark.parametrize("given", [{"DATA_CLAIM": ""}, {"DATA_BUCKET": "s3://climate"}])
+def test_data_lie_in_one_place(given: dict[str, str]) -> None:
+    variables = {f"CLIMATEJOBS_OPERATOR_{name}": value for name, value in given.items()}
+    with pytest.raises(SettingsError, match="CLIMATEJOBS_OPERATOR_DATA_CLAIM or CLIMATEJOBS_OPERATOR_DATA_BUCKET"):
+        Settings.from_environment({**NEEDED, **variables})
