@@ -6,6 +6,7 @@ the usual variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_E
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -13,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
 from climatejobs.errors import DataError, TemporaryError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 PUBLISHED = ".published"
 _RETRY: "RetryConfig" = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
+_STATUS = re.compile(r"status code: ([0-9]{3})")
 _AT_ONCE = 16
 """Objects that are copied at the same time."""
 
@@ -44,16 +46,8 @@ class BucketStorage:
         self._objects = _open(bucket, self._prefix)
         try:
             next(self._walk(PurePosixPath()), None)
-        except FileNotFoundError:
-            raise DataError(f"there is no bucket {bucket}", hint="Make it, or name another one.") from None
-        except (PermissionDeniedError, UnauthenticatedError) as error:
-            raise DataError(
-                f"the bucket {bucket} may not be read: {_first_line(error)}", hint="Check the credentials."
-            ) from None
         except BaseError as error:
-            raise TemporaryError(
-                f"the bucket {bucket} cannot be read: {_first_line(error)}", hint="Check AWS_ENDPOINT_URL."
-            ) from None
+            raise _explain(error, bucket) from None
 
     def place(self, path: PurePosixPath) -> BucketPlace:
         """The place, as objects rooted there."""
@@ -168,8 +162,16 @@ def _marker(store: PurePosixPath) -> PurePosixPath:
     return store.with_name(store.name + PUBLISHED)
 
 
-def _first_line(error: BaseError) -> str:
-    return str(error).partition("\n")[0]
+def _explain(error: BaseError, bucket: str) -> DataError | TemporaryError:
+    """Why a bucket cannot be listed; the client gives no kind for that, only the server's status."""
+    words = str(error).partition("\n")[0].partition(": <")[0]
+    status = _STATUS.search(words)
+    if status is not None and status[1] == "404":
+        return DataError(f"there is no bucket {bucket}", hint="Make it, or name another one.")
+    if status is not None and status[1] in ("401", "403"):
+        hint = "Check the credentials, and what they allow on the bucket."
+        return DataError(f"the bucket {bucket} may not be read: {words}", hint=hint)
+    return TemporaryError(f"the bucket {bucket} cannot be read: {words}", hint="Check AWS_ENDPOINT_URL.")
 
 
 def _open(bucket: str, prefix: PurePosixPath) -> S3Store:

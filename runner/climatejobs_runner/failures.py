@@ -60,7 +60,7 @@ def _classify_file_error(error: OSError) -> Failure:
 
 def _classify_bucket_error(error: BaseError) -> Failure:
     # What follows the first line is the client's own view of the request.
-    words = str(error).partition("\n")[0]
+    words = str(error).partition("\n")[0].partition(": <")[0]
     if isinstance(error, PermissionDeniedError | UnauthenticatedError):
         hint = "Check the credentials, and what they allow on the bucket."
         return Failure(DataError(f"the object store refused access: {words}", hint=hint), ExitCode.PERMANENT)
