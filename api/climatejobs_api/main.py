@@ -24,6 +24,8 @@ from climatejobs_api.settings import PREFIX, Settings
 from climatejobs_api.store import NoStore
 
 GRACE_SECONDS = 1
+KEEP_ALIVE_SECONDS = 75
+"""Longer than proxies keep idle connections, so that none of them sends a request into one that is being closed."""
 _log = logging.getLogger(__name__)
 
 
@@ -80,6 +82,7 @@ async def serve(settings: Settings) -> None:
         proxy_headers=False,
         ws="none",
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     await Server(config, jobs).serve()
 
