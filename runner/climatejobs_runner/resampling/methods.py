@@ -61,13 +61,9 @@ class Total(Aggregation):
 
     def _add_band(self, steps: Numbers, band: slice) -> None:
         steps, total, missing = steps[:, band], self._total[band], self._missing[band]
-        if self._steps:
-            before = total.copy()
-            np.add(total, steps[0], out=total)
-        else:
-            # To 0.0, so that a sum is never -0.0, and it does not matter whether there was a NaN before.
-            before = np.zeros(len(total))
-            np.add(steps[0], 0.0, out=total)
+        # A period begins with 0.0, so that a sum is never -0.0, and it does not matter whether there was a NaN before.
+        before = total.copy() if self._steps else None
+        np.add(steps[0], 0.0 if before is None else before, out=total)
         for step in steps[1:]:
             np.add(total, step, out=total)
         spoilt = np.isnan(total)
@@ -75,27 +71,28 @@ class Total(Aggregation):
             return
         self._spoilt = True
         empty = np.isnan(np.fmax.reduce(steps, axis=0))
-        np.copyto(total, before, where=empty)
+        np.copyto(total, 0.0 if before is None else before, where=empty)
         np.add(missing, len(steps), out=missing, where=empty)
         cells = np.flatnonzero(spoilt & ~empty)
         if cells.size:
-            total[cells], missing[cells] = _add_valid(steps, cells, before[cells], missing[cells])
+            start = np.zeros(len(cells)) if before is None else before[cells]
+            total[cells], missing[cells] = _add_valid(steps, cells, start, missing[cells])
 
     def finish(self) -> Exact:
         """The period's values; the next period starts afresh."""
-        count = self._steps - self._missing if self._spoilt else self._steps
-        with np.errstate(invalid="ignore"):
-            if not self._steps:
-                self._values.fill(np.nan)
-            elif self._divide:
-                np.divide(self._total, count, out=self._values)
-            else:
-                np.copyto(self._values, self._total)
-                np.copyto(self._values, np.nan, where=np.equal(count, 0))
+        values = self._values if self._divide else self._total
+        if not self._steps:
+            values.fill(np.nan)
+        elif self._divide:
+            count = self._steps - self._missing if self._spoilt else self._steps
+            with np.errstate(invalid="ignore"):
+                np.divide(self._total, count, out=values)
+        elif self._spoilt:
+            np.copyto(values, np.nan, where=self._missing == self._steps)
         if self._spoilt:
             self._missing.fill(0)
         self._steps, self._spoilt = 0, False
-        return self._values
+        return values
 
 
 def _add_valid(
