@@ -48,7 +48,15 @@ class Installation:
         command = ("upgrade", "--install", self.release, "charts/climatejobs", "--namespace", self.namespace)
         self.cluster.helm(*command, "--wait", "--timeout", "3m", *assignments, *helm_arguments)
 
-    def bring_in(self, images: Images, file: Path | None, *, dataset_id: str, variable: str | None) -> str:
+    def bring_in(
+        self,
+        images: Images,
+        file: Path | None,
+        *,
+        dataset_id: str,
+        variable: str | None,
+        options: tuple[str, ...] = (),
+    ) -> str:
         """Import a netCDF file, or make the synthetic data set where there is none; what the runner said of it."""
         pod = cast(dict[str, object], yaml.safe_load(IMPORT_POD.read_text(encoding="utf-8")))
         manifest = json.dumps(pod).replace('"climatejobs/runner:0.1.0"', json.dumps(images.references["runner"]))
@@ -58,10 +66,11 @@ class Installation:
             self.kubectl("wait", "--for=condition=Ready", f"pod/{POD}", "--timeout=120s")
             tool = ("exec", POD, "--", "climatejobs-runner")
             if file is None:
-                return self.kubectl(*tool, "synthesize", "--id", dataset_id, "--data", "/data")
+                return self.kubectl(*tool, "synthesize", "--id", dataset_id, *options, "--data", "/data")
             self.kubectl("cp", str(file.resolve()), f"{POD}:/tmp/input.nc")
             names = ("--variable", variable) if variable else ()
-            return self.kubectl(*tool, "import", "/tmp/input.nc", "--id", dataset_id, *names, "--data", "/data")  # noqa: S108 - a path in the pod
+            source = "/tmp/input.nc"  # noqa: S108 - a path in the pod
+            return self.kubectl(*tool, "import", source, "--id", dataset_id, *names, *options, "--data", "/data")
         finally:
             self._remove_import_pod()
 

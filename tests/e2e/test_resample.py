@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.cluster_objects import wait_until
+from climatejobs_demo.installation import Images, Installation
+from tests.cluster_objects import ClimateJobs, ClusterObjects, wait_until
+from tests.e2e.conftest import NAMESPACE
 from tests.oracle import resample
 
 pytestmark = pytest.mark.e2e
@@ -18,7 +20,13 @@ type Json = dict[str, Any]
 
 def run_job(api: httpx.Client, **inputs: object) -> Json:
     """Submit a resample job, wait for its success, and return its results."""
-    answer = api.post("/processes/resample/execution", json={"inputs": inputs}, headers={"Prefer": "respond-async"})
+    location = submit(api, {"inputs": inputs})
+    return api.get(f"{location}/results").raise_for_status().json()
+
+
+def submit(api: httpx.Client, body: Json) -> str:
+    """Submit a resample job and wait for its success; the address of the job."""
+    answer = api.post("/processes/resample/execution", json=body, headers={"Prefer": "respond-async"})
     assert answer.status_code == 202, answer.text
     location = answer.headers["location"]
 
@@ -28,7 +36,7 @@ def run_job(api: httpx.Client, **inputs: object) -> Json:
 
     job = wait_until(ended, f"{location} to end", 120)
     assert job["status"] == "successful", job
-    return api.get(f"{location}/results").raise_for_status().json()
+    return location
 
 
 def read_netcdf(file: Path, variable: str) -> xr.DataArray:
@@ -78,3 +86,28 @@ def test_the_same_request_is_computed_once(api: httpx.Client, synthetic_dataset:
     second = run_job(api, **{**inputs, "frequency": "6h"})
     assert (first["reused"], second["reused"]) == (False, True)
     assert first["version"] == second["version"]
+
+
+def test_three_pods_share_a_computation_and_give_the_bytes_of_one(
+    installation: Installation, images: Images, api: httpx.Client, climate_jobs: ClimateJobs, objects: ClusterObjects
+) -> None:
+    # Three chunks along time in the result.
+    size = ("--days", "30", "--size", "200")
+    installation.bring_in(images, None, dataset_id="synthetic-wide", variable=None, options=size)
+    inputs = {
+        "source_dataset_id": "synthetic-wide",
+        "frequency": "6h",
+        "method": "max",
+        "start": "2000-01-01",
+        "overwrite": True,
+    }
+    alone = run_job(api, **inputs)
+    location = submit(api, {"inputs": inputs, "job": {"parallelism": 3}})
+    shared = api.get(f"{location}/results").raise_for_status().json()
+    assert shared["version"] != alone["version"]
+    assert open_result(shared).equals(open_result(alone))
+    status = climate_jobs.get(location.rsplit("/", 1)[-1])["status"]
+    batch = objects.find("Job", status["jobName"], NAMESPACE, version="batch/v1")
+    assert batch is not None
+    assert batch["spec"]["completionMode"] == "Indexed"
+    assert batch["status"]["completedIndexes"] == "0-2"
