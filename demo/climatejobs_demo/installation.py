@@ -37,9 +37,13 @@ class Installation:
         """kubectl in the installation's namespace."""
         return self.cluster.kubectl("--namespace", self.namespace, *arguments, stdin=stdin)
 
+    def prepare(self) -> None:
+        """Make the namespace, if it is not there."""
+        self.cluster.kubectl("apply", "--filename", "-", stdin=json.dumps(_restricted_namespace(self.namespace)))
+
     def install(self, images: Images, helm_arguments: Sequence[str] = ()) -> None:
         """Install or upgrade the release in a namespace that admits nothing but restricted pods, and wait for it."""
-        self.cluster.kubectl("apply", "--filename", "-", stdin=json.dumps(_restricted_namespace(self.namespace)))
+        self.prepare()
         settings = ["data.storageClassName=climatejobs-hostpath"]
         for part, reference in images.references.items():
             repository, _, tag = reference.rpartition(":")

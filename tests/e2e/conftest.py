@@ -70,6 +70,7 @@ def api(installation: Installation) -> Iterator[httpx.Client]:
 
 
 def answers(client: httpx.Client) -> bool:
+    """Whether the API behind a client is ready."""
     try:
         return client.get("/readyz").status_code == 200
     except httpx.TransportError:
