@@ -11,7 +11,7 @@ from climatejobs.ogc.links import Links
 from climatejobs_api.app import create_app
 from climatejobs_api.events import KEEP_ALIVE, stream_events
 from climatejobs_api.settings import Settings
-from tests.unit.api.conftest import open_client
+from tests.unit.api.conftest import open_client, until
 from tests.unit.api.exchanges import LiveExchange
 from tests.unit.api.memory_jobs import MemoryJobs
 from tests.unit.api.requests import problem, submit
@@ -63,6 +63,21 @@ async def test_what_a_listener_has_seen_is_not_said_again(client: httpx.AsyncCli
     assert [event["status"] for event in events] == ["successful"]
     done = await client.get(f"/jobs/{name}/events", headers={"Last-Event-ID": version_of(jobs, name)})
     assert (done.status_code, done.content) == (204, b"")
+
+
+async def test_a_change_that_is_none_for_a_client_is_not_told(
+    settings: Settings, client: httpx.AsyncClient, jobs: MemoryJobs
+) -> None:
+    name = await submit(client)
+    async with LiveExchange(create_app(settings, jobs), f"/jobs/{name}/events") as listener:
+        await listener.until_sent("accepted")
+        await until(lambda: jobs.cache.waiting == 1)
+        jobs.change(name, observedGeneration=2)
+        for _ in range(10):  # turns of the loop, in which the listener sees it and waits again
+            await asyncio.sleep(0)
+        jobs.succeed(name, message="hello")
+        await listener.end()
+    assert [event["status"] for event in read_events(listener.body.decode())] == ["accepted", "successful"]
 
 
 async def test_an_unknown_last_id_means_from_the_present(client: httpx.AsyncClient, jobs: MemoryJobs) -> None:

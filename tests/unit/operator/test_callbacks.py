@@ -1,5 +1,6 @@
 """What is due to be told, when it is tried again, and when nobody tries any more."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +8,7 @@ import pytest
 
 from climatejobs.model import Callback, ClimateJobStatus, Phase, Subscriber
 from climatejobs.ogc.links import Links
+from climatejobs_operator.cache import Cache
 from climatejobs_operator.callbacks import (
     MAX_DELAY,
     MAX_TRIES,
@@ -17,9 +19,13 @@ from climatejobs_operator.callbacks import (
     record_outcome,
     replace_record,
 )
+from climatejobs_operator.entries import read_entry
+from climatejobs_operator.intake import Intake
 from climatejobs_operator.observation import Observation
 from climatejobs_operator.plan import make_plan
-from tests.unit.operator.builders import SETTINGS, make_climatejob
+from climatejobs_operator.pulse import Pulse
+from climatejobs_operator.workqueue import WorkQueue
+from tests.unit.operator.builders import SETTINGS, climatejob_manifest, make_climatejob
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 ALL = Subscriber(success_uri="http://a.test/s", in_progress_uri="http://a.test/p", failed_uri="http://a.test/f")
@@ -117,3 +123,15 @@ def test_everything_else_brings_the_state_of_the_job() -> None:
     body = json.loads(build_payload(climatejob, "failed", LINKS))
     assert (body["jobID"], body["status"], body["message"]) == ("job", "failed", "No data.")
     assert all(link["href"].startswith("http://api.test/") for link in body["links"])
+
+
+async def test_whatever_is_heard_to_owe_a_callback_is_passed_on() -> None:
+    """Also of a job that has ended, which is not kept; and also where it was another operator that wrote it."""
+    owing: list[str] = []
+    queue = WorkQueue(asyncio.get_running_loop(), lambda: 0.5)
+    intake = Intake(Cache(), queue, Pulse(queue, lambda: 0.0), owes=owing.append)
+    for name, due in {"told": False, "owing": True}.items():
+        ended = climatejob_manifest(name, status={"phase": "Failed", "callbacksDue": due})
+        intake.take_climatejob(ended, deleted=True)
+        intake.take_written(read_entry(ended))
+    assert owing == ["owing", "owing"]
