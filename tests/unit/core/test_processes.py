@@ -82,6 +82,25 @@ def test_values_are_not_converted(value: JsonValue) -> None:
     assert refusal("resample", {**RESAMPLE, "overwrite": value}).faults[0].pointer == "/inputs/overwrite"
 
 
+@pytest.mark.parametrize(
+    ("inputs", "pointer", "complaint"),
+    [
+        ({"min_valid_fraction": 1.5}, "/inputs/min_valid_fraction", "less than or equal to 1"),
+        ({"min_valid_fraction": -0.1}, "/inputs/min_valid_fraction", "greater than or equal to 0"),
+        ({"method": "p42"}, "/inputs/method", "'median'"),
+        ({"method": "sum", "day_weighting": True}, "/inputs", "for means, not for sum"),
+    ],
+)
+def test_what_a_method_cannot_do_is_refused(inputs: dict[str, JsonValue], pointer: str, complaint: str) -> None:
+    (fault,) = refusal("resample", {**RESAMPLE, **inputs}).faults
+    assert (fault.pointer, complaint in fault.detail) == (pointer, True)
+
+
+def test_the_quantile_in_the_middle_has_one_name() -> None:
+    inputs = find_process("resample").validate_inputs({**RESAMPLE, "method": "p50", "min_valid_fraction": 1})
+    assert inputs.model_dump()["method"] == "median"
+
+
 def test_inputs_have_a_size_limit() -> None:
     error = refusal("echo", {"message": "x" * MAX_INPUTS_BYTES})
     assert str(MAX_INPUTS_BYTES) in error.detail
