@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -40,11 +41,13 @@ def endpoint(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
             env={**os.environ, "ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET},
             stdout=log,
             stderr=log,
+            start_new_session=True,
         )
     try:
         yield f"http://{host}:{PORT}"
     finally:
-        gateway.terminate()
+        # The tool, and what it has started in the node.
+        os.killpg(gateway.pid, signal.SIGTERM)
         gateway.wait()
 
 
