@@ -126,7 +126,8 @@ class Shared:
     def publish(self, chunks: int) -> None:
         """Verify that everything is there as it was written, and publish it.
 
-        Raises `Published` where another one was faster, and `DataError` where something is missing.
+        Raises `Published` where another one was faster, and `TemporaryError` where something is missing: a network
+        file system may show it to the next attempt.
         """
         try:
             records = [self._storage.read(self._record(index)) for index in range(self.pin.shards)]
@@ -134,9 +135,12 @@ class Shared:
             there = self._storage.sizes(self.staging.path)
             for name, size in wanted.items():
                 if there.get(name) != size:
-                    raise DataError(f"{name} is not as its shard has written it", hint="Submit the job again.")
+                    raise TemporaryError(
+                        f"{name} is not as its shard has written it",
+                        hint="If the next attempts find the same, submit the job again.",
+                    )
             publication.publish(self.staging, self.pin.result)
-        except (FileNotFoundError, DataError):
+        except (FileNotFoundError, TemporaryError):
             if self.is_published():
                 raise Published from None
             raise
