@@ -39,7 +39,7 @@ def write_result(document: ResultDocument, places: list[Path]) -> None:
 def describe(document: ResultDocument) -> str:
     """What came of it as a person reads it."""
     if document.shard is not None:
-        return f"Shard {document.shard.index} of {document.shard.of} is done; the last one to finish gives the result."
+        return f"Shard {document.shard.index} of {document.shard.of} is done; another one gives the result."
     outputs = document.outputs or {}
     return "\n".join(f"{name}: {json.dumps(value, ensure_ascii=False, indent=2)}" for name, value in outputs.items())
 
