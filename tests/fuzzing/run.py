@@ -1,4 +1,7 @@
-"""schemathesis against a running API: every check it has, a bounded number of examples, the same ones each time."""
+"""schemathesis against a running API: every check that applies, a bounded number of examples.
+
+What is expected otherwise of an operation, and why, is in `schemathesis.toml`.
+"""
 
 import json
 import os
@@ -27,6 +30,8 @@ def fuzz(
     command = [
         *(str(Path(sys.executable).with_name("st")), "--config-file", str(HERE / "schemathesis.toml"), "run"),
         *("--phases", "examples,coverage,fuzzing,stateful", "--checks", "all"),
+        # The first DELETE of a live job dismisses it, and the standard wants a dismissed job to be shown as such.
+        *("--exclude-checks", "use_after_free"),
         *("--max-examples", str(examples), "--seed", "1", "--no-color", "--request-timeout", "30"),
         f"{url}/{definition}",
     ]
