@@ -41,11 +41,22 @@ class ResumeJob:
 
 @dataclass(frozen=True)
 class DeletePod:
-    """Delete this very pod (by uid); a grace of 0 gives up on a kubelet that does not answer."""
+    """Delete this very pod (by uid)."""
 
     name: str
     uid: str
-    grace_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class AbandonPod:
+    """Give up on a pod whose node does not confirm its end: call it failed, then have it deleted at once.
+
+    Deleting alone would not do: the Job controller keeps a pod until it is known to have ended.
+    """
+
+    name: str
+    uid: str
+    node: str
 
 
 @dataclass(frozen=True)
@@ -64,4 +75,4 @@ class ConfirmGone:
     uid: str
 
 
-type Action = CreateJob | DeleteJob | SuspendJob | ResumeJob | DeletePod | DeleteClimateJob | ConfirmGone
+type Action = CreateJob | DeleteJob | SuspendJob | ResumeJob | DeletePod | AbandonPod | DeleteClimateJob | ConfirmGone

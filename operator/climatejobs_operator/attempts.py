@@ -92,6 +92,11 @@ def first_start(status: ClimateJobStatus, pods: Sequence[Pod]) -> datetime | Non
     return status.started_at if status.started_at is not None else min(starts, default=None)
 
 
+def pause_after(failed: int, failures: int) -> timedelta:
+    """How long the Job controller waits after so many pods that failed, of which `failures` counted."""
+    return min(FIRST_DELAY * 2 ** min(max(failed, failures, 1) - 1, 10), MAX_DELAY)
+
+
 def forecast_retry(failed: Sequence[Pod], failures: int, known: datetime | None, now: datetime) -> datetime:
     """When the Job controller is expected to start the next pod.
 
@@ -99,7 +104,7 @@ def forecast_retry(failed: Sequence[Pod], failures: int, known: datetime | None,
     controller forgets its count when it restarts and may be away, so a forecast that has passed moves on.
     `known` is the forecast made before, used where no pod is left to reckon from.
     """
-    delay = min(FIRST_DELAY * 2 ** min(max(len(failed), failures, 1) - 1, 10), MAX_DELAY)
+    delay = pause_after(len(failed), failures)
     ends = [pod.ended_at for pod in failed]
     due = max(ends) + delay if ends else known or now + delay
     step = FIRST_DELAY

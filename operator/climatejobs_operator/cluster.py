@@ -38,6 +38,8 @@ CLIMATEJOBS = Resource(names.API_VERSION, names.PLURAL)
 JOBS = Resource("batch/v1", "jobs")
 PODS = Resource("v1", "pods")
 EVENTS = Resource("events.k8s.io/v1", "events")
+CORE_EVENTS = Resource("v1", "events")
+"""The same events in their older form, which alone can be selected by the object that they are about."""
 
 
 class _Status(BaseModel):
@@ -183,6 +185,19 @@ class Cluster:
         return await self._call(
             "PATCH", resource.path(self._namespace, name), body=patch, content_type="application/json-patch+json"
         )
+
+    async def merge_status(self, resource: Resource, name: str, uid: str, status: Manifest) -> None:
+        """Merge members into the status of a built-in object, conditions by type; one that is gone is no error."""
+        body: Manifest = {"metadata": {"uid": uid}, "status": dict(status)}
+        try:
+            await self._call(
+                "PATCH",
+                resource.path(self._namespace, name, "status"),
+                body=body,
+                content_type="application/strategic-merge-patch+json",
+            )
+        except (NotFound, Conflict):
+            return  # gone, or another object has its name
 
     async def delete(
         self, resource: Resource, name: str, uid: str, *, version: str | None = None, grace_seconds: int | None = None

@@ -1,10 +1,10 @@
 """A job under way: what its Job and pods say of where it stands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from climatejobs.model import ErrorDetail, Phase
+from climatejobs.model import ClimateJobStatus, ErrorDetail, Phase
 from climatejobs.names import Reason
 from climatejobs_operator import attempts, failure
 from climatejobs_operator.actions import DeleteJob
@@ -13,16 +13,23 @@ from climatejobs_operator.error_details import shorten
 from climatejobs_operator.job_manifest import memory_limit
 from climatejobs_operator.jobs import Job, JobCondition
 from climatejobs_operator.observation import Decision, Observation
-from climatejobs_operator.pods import Pod, describe_waiting, is_pull_failure
+from climatejobs_operator.pods import Pod
 from climatejobs_operator.result import has_done_its_share
 from climatejobs_operator.settings import Settings
 from climatejobs_operator.suspension import plan_resumption, plan_suspension
+from climatejobs_operator.waiting import Wait, describe_missing_pod, describe_waiting, is_pull_failure
+
+PUZZLE_PAUSE = timedelta(seconds=10)
+"""Between two looks at the events that say why nothing computes."""
 
 
 @dataclass(frozen=True)
 class _Course:
     """What is reckoned from a Job and its pods."""
 
+    job: Job
+    active: Pod | None
+    """The pod that computes, or is going to."""
     limit: int
     before: int
     """Attempts spent before this Job."""
@@ -65,31 +72,75 @@ def plan_course(seen: Observation, job: Job, now: datetime, settings: Settings) 
         return plan_suspension(seen, job, current, now)
     if job.spec.suspend:
         return plan_resumption(seen, job, current, now)
-    active = _find_active(pods)
+    active = course.active
     if active is not None and active.running_since is not None:
         message = f"Running, attempt {attempt} of {course.limit}." if attempt > 1 else "Running."
+        if active.metadata.deletion_timestamp is not None and active.metadata.deletion_timestamp < now:
+            message = f"The node {active.spec.node_name} does not confirm that the pod has ended; waiting for it."
         running = current.model_copy(update={"phase": Phase.RUNNING, "message": message})
         return Decision(running, Reason.STARTED)
 
+    return _plan_wait(seen, course, current, now, settings)
+
+
+def _plan_wait(
+    seen: Observation, course: _Course, current: ClimateJobStatus, now: datetime, settings: Settings
+) -> Decision:
+    """Where a job stands of which nothing computes."""
+    active = course.active
+    said = seen.climatejob.status
     begun = current.started_at is not None or bool(course.failed) or course.failed_attempts > 0
-    wait = describe_waiting(active) if active is not None else "Waiting for a pod."
-    if is_pull_failure(wait) and status.message is not None and is_pull_failure(status.message):
-        wait = status.message
-    if not begun:
-        pending = current.model_copy(update={"phase": Phase.PENDING, "message": shorten(wait, 2048)})
-        return Decision(pending, Reason.JOB_CREATED)
     retry_at = None
-    if active is None:
-        retry_at = attempts.forecast_retry(course.failed, course.failures, status.retry_at, now)
+    if active is not None:
+        wait = describe_waiting(active, seen.warning, now)
+    else:
+        if begun:
+            retry_at = attempts.forecast_retry(course.failed, course.failures, said.retry_at, now)
+        wait = describe_missing_pod(course.job, _find_due(course), seen.warning, now)
+    if is_pull_failure(wait.message) and is_pull_failure(said.message):
+        wait = replace(wait, message=said.message or "")
+    wake_at = _find_next_look(wait, retry_at, now, settings)
+    if wait.trouble is not None and wake_at is None:
+        trouble = wait.trouble.model_copy(
+            update={"detail": shorten(wait.message.rstrip("."), 2048), "attempt": current.attempts}
+        )
+        return fail(seen, trouble, now, attempts=current.attempts)
+    if not begun:
+        pending = current.model_copy(update={"phase": Phase.PENDING, "message": shorten(wait.message, 2048)})
+        return Decision(pending, Reason.JOB_CREATED, wake_at=wake_at, puzzle=wait.puzzle)
     retrying = current.model_copy(
         update={
             "phase": Phase.RETRYING,
-            "message": _describe_retry(course, wait if active is not None else None),
+            "message": _describe_retry(course, wait.message if active is not None or wait.trouble else None),
             "retry_at": retry_at,
         }
     )
     reason = Reason.ATTEMPT_FAILED if course.error is not None else Reason.DISRUPTED
-    return Decision(retrying, reason, wake_at=retry_at)
+    return Decision(retrying, reason, wake_at=wake_at, puzzle=wait.puzzle)
+
+
+def _find_due(course: _Course) -> datetime:
+    """Since when the Job should have had a pod: its start, or the end of the pause after the last failure."""
+    start = course.job.status.start_time or course.job.metadata.creation_timestamp
+    pause = attempts.pause_after(len(course.failed), course.failures)
+    return max([start, *(pod.ended_at + pause for pod in course.failed)])
+
+
+def _find_next_look(wait: Wait, retry_at: datetime | None, now: datetime, settings: Settings) -> datetime | None:
+    """When to look again; None for a trouble that has lasted too long."""
+    looks = [] if retry_at is None else [retry_at]
+    if wait.puzzle is not None:
+        looks.append(now + PUZZLE_PAUSE)
+    elif wait.puzzle_at is not None:
+        looks.append(max(wait.puzzle_at, now))
+    if wait.trouble is not None and wait.since is not None:
+        if not settings.start_timeout_seconds:
+            return min(looks, default=now + PUZZLE_PAUSE)
+        patience_ends = wait.since + timedelta(seconds=settings.start_timeout_seconds)
+        if patience_ends <= now:
+            return None
+        looks.append(patience_ends)
+    return min(looks, default=None)
 
 
 def _reckon(seen: Observation, job: Job, pods: Sequence[Pod], settings: Settings) -> _Course:
@@ -108,6 +159,8 @@ def _reckon(seen: Observation, job: Job, pods: Sequence[Pod], settings: Settings
     elif failures and before + failures > known:
         error = failure.describe_unseen(before + failures)
     return _Course(
+        job=job,
+        active=_find_active(pods),
         limit=limit,
         before=before,
         failures=failures,
@@ -140,7 +193,9 @@ def _find_ending(seen: Observation, job: Job, pods: Sequence[Pod], course: _Cour
 
 def _describe_condition(seen: Observation, condition: JobCondition, course: _Course, begun: int) -> ErrorDetail:
     if condition.reason == "DeadlineExceeded":
-        return failure.describe_deadline(seen.climatejob.spec.timeout_seconds, begun or None, course.error)
+        status = seen.climatejob.status
+        waited_for = status.message if status.phase is Phase.PENDING and status.started_at is None else None
+        return failure.describe_deadline(seen.climatejob.spec.timeout_seconds, begun or None, course.error, waited_for)
     return course.error or failure.describe_job_failure(condition, begun or None)
 
 
@@ -178,7 +233,8 @@ def _describe_retry(course: _Course, wait: str | None) -> str:
     if course.error is not None and course.failures:
         text = f"Attempt {course.failed_attempts} of {course.limit} failed: {course.error.detail}."
     elif course.failed:
-        text = "The cluster took the pod away; the attempt is repeated and does not count."
+        evidence = failure.find_evidence(course.failed[-1])
+        text = f"The cluster took the pod away ({evidence}); the attempt is repeated and does not count."
     elif course.before:
         text = f"The Job was deleted and made again; attempt {course.before + 1} of {course.limit} follows."
     else:

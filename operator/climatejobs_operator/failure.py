@@ -52,7 +52,7 @@ def _describe_exit(pod: Pod, terminated: Terminated, attempt: int, memory: str) 
         return make_error(
             "disrupted",
             "Disrupted",
-            f"the cluster took the pod away: {_evidence(pod)}",
+            f"the cluster took the pod away: {find_evidence(pod)}",
             exit_code=code,
             attempt=attempt,
         )
@@ -90,9 +90,13 @@ def describe_unseen(attempt: int) -> ErrorDetail:
     )
 
 
-def describe_deadline(timeout_seconds: int, attempt: int | None, latest: ErrorDetail | None) -> ErrorDetail:
-    """The error of a job that ran out of time; what its latest attempt failed of is kept in the text."""
+def describe_deadline(
+    timeout_seconds: int, attempt: int | None, latest: ErrorDetail | None, waited_for: str | None = None
+) -> ErrorDetail:
+    """The error of a job that ran out of time; what its latest attempt failed of, or waited for, is kept in it."""
     earlier = f"; the latest failure before that: {latest.detail}" if latest is not None else ""
+    if waited_for is not None:
+        earlier += f"; it never computed. {waited_for}"
     return make_error(
         "deadline-exceeded",
         "Deadline exceeded",
@@ -178,13 +182,18 @@ def format_duration(seconds: int) -> str:
 
 def _never_ran(pod: Pod, attempt: int) -> ErrorDetail:
     if pod.disrupted:
-        return make_error("disrupted", "Disrupted", f"the cluster took the pod away: {_evidence(pod)}", attempt=attempt)
+        return make_error(
+            "disrupted", "Disrupted", f"the cluster took the pod away: {find_evidence(pod)}", attempt=attempt
+        )
     if pod.metadata.deletion_timestamp is not None:
         return make_error("stopped", "Stopped", "the pod was deleted before it computed", attempt=attempt)
-    return make_error("not-started", "Not started", f"the pod failed before it ran: {_evidence(pod)}", attempt=attempt)
+    return make_error(
+        "not-started", "Not started", f"the pod failed before it ran: {find_evidence(pod)}", attempt=attempt
+    )
 
 
-def _evidence(pod: Pod) -> str:
+def find_evidence(pod: Pod) -> str:
+    """What the cluster says of why it took a pod away."""
     condition = pod.condition("DisruptionTarget")
     reason = pod.status.reason or (condition.reason if condition else None)
     message = pod.status.message or (condition.message if condition else None)

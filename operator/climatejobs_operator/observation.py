@@ -31,6 +31,14 @@ class Place:
 
 
 @dataclass(frozen=True)
+class ClusterWarning:
+    """The latest warning among the events of an object."""
+
+    reason: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Observation:
     """A ClimateJob with what belongs to it."""
 
@@ -44,6 +52,8 @@ class Observation:
     """Set while the job has to wait for a slot."""
     unreadable: str | None = None
     """Why the object's spec could not be read, where it could not."""
+    warning: ClusterWarning | None = None
+    """What the events say that the plan without them has asked for."""
 
     @property
     def own_job(self) -> Job | None:
@@ -67,3 +77,5 @@ class Decision:
     actions: tuple[Action, ...] = ()
     wake_at: datetime | None = None
     """When to look again even if nothing happens."""
+    puzzle: str | None = None
+    """Uid of an object whose events may tell more; to be decided again with the latest warning among them."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from climatejobs.model import ClimateJobStatus
 from climatejobs.names import Reason
-from climatejobs_operator.actions import Action, DeletePod
+from climatejobs_operator.actions import AbandonPod, Action
 from climatejobs_operator.callbacks import note_due
 from climatejobs_operator.cancellation import plan_cancellation
 from climatejobs_operator.conditions import derive_conditions
@@ -22,9 +22,6 @@ from climatejobs_operator.settings import Settings
 from climatejobs_operator.start import plan_start
 from climatejobs_operator.validation import describe_unreadable, find_fault
 
-LOST_POD_PATIENCE = timedelta(seconds=120)
-"""How long past its grace a pod may be terminating before it is deleted without waiting for its kubelet."""
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -36,6 +33,8 @@ class Plan:
     actions: tuple[Action, ...] = ()
     events: tuple[Event, ...] = ()
     wake_at: datetime | None = None
+    puzzle: str | None = None
+    """Uid of an object whose latest warning may make for a better plan."""
 
 
 def make_plan(seen: Observation, now: datetime, settings: Settings) -> Plan:
@@ -49,7 +48,7 @@ def make_plan(seen: Observation, now: datetime, settings: Settings) -> Plan:
         return Plan(status=climatejob.status)  # the garbage collector takes Job and pods along
 
     decision = _decide(seen, now, settings)
-    actions, wake_at = _give_up_lost_pods(seen, decision, now)
+    actions, wake_at = _give_up_lost_pods(seen, decision, now, settings)
     status = decision.status.model_copy(
         update={
             "observed_generation": climatejob.metadata.generation,
@@ -65,6 +64,7 @@ def make_plan(seen: Observation, now: datetime, settings: Settings) -> Plan:
         actions=actions,
         events=describe_transition(climatejob.status, status, decision),
         wake_at=wake_at,
+        puzzle=decision.puzzle,
     )
 
 
@@ -86,7 +86,7 @@ def _decide(seen: Observation, now: datetime, settings: Settings) -> Decision:
 
 
 def _give_up_lost_pods(
-    seen: Observation, decision: Decision, now: datetime
+    seen: Observation, decision: Decision, now: datetime, settings: Settings
 ) -> tuple[tuple[Action, ...], datetime | None]:
     """Add the pods whose kubelet has not answered for too long, or the time at which that will be so."""
     actions = list(decision.actions)
@@ -95,9 +95,11 @@ def _give_up_lost_pods(
         asked = pod.metadata.deletion_timestamp
         if asked is None or pod.metadata.deletion_grace_period_seconds == 0:
             continue
-        patience_ends = asked + LOST_POD_PATIENCE  # a deletionTimestamp lies a grace period ahead
+        patience_ends = asked + timedelta(
+            seconds=settings.lost_pod_seconds
+        )  # a deletionTimestamp lies a grace period ahead
         if patience_ends <= now:
-            actions.append(DeletePod(pod.metadata.name, pod.metadata.uid, grace_seconds=0))
+            actions.append(AbandonPod(pod.metadata.name, pod.metadata.uid, pod.spec.node_name or "unknown"))
         elif wake_at is None or patience_ends < wake_at:
             wake_at = patience_ends
     return tuple(actions), wake_at

@@ -1,4 +1,4 @@
-"""The part of a pod that decisions are made from, and why a pod that should run does not yet."""
+"""The part of a pod that decisions are made from."""
 
 from datetime import datetime
 
@@ -14,7 +14,6 @@ COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
 """Annotation of a pod that shares the work with others: which of them it is, counted from 0."""
 INDEX_FAILURES = "batch.kubernetes.io/job-index-failure-count"
 """Annotation of such a pod: how many attempts had failed in its place before it."""
-PULL_FAILURES = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 
 
 class Waiting(KubernetesModel):
@@ -77,10 +76,17 @@ class PodStatus(KubernetesModel):
     container_statuses: tuple[ContainerStatus, ...] = ()
 
 
+class PodSpec(KubernetesModel):
+    """Where the pod is."""
+
+    node_name: str | None = None
+
+
 class Pod(KubernetesModel):
     """A pod as this operator sees it."""
 
     metadata: ChildMeta
+    spec: PodSpec = PodSpec()
     status: PodStatus = Field(default_factory=PodStatus)
 
     def condition(self, type_: str) -> PodCondition | None:
@@ -159,36 +165,3 @@ class Pod(KubernetesModel):
 
 def _read_number(text: str | None) -> int | None:
     return int(text) if text is not None and text.isdecimal() else None
-
-
-def describe_waiting(pod: Pod) -> str:
-    """One sentence: why the runner in this pod does not compute yet."""
-    if pod.metadata.deletion_timestamp is not None:
-        return "Waiting for the previous pod to end."
-    scheduled = pod.condition("PodScheduled")
-    if scheduled is None or scheduled.status != "True":
-        return _describe_scheduling(scheduled)
-    return _describe_container(pod)
-
-
-def _describe_scheduling(scheduled: PodCondition | None) -> str:
-    if scheduled is None:
-        return "Waiting for a node."
-    if scheduled.reason == "Unschedulable":
-        return f"No node can take the pod yet: {scheduled.message or 'the scheduler does not say why'}"
-    return f"Waiting to be scheduled: {scheduled.message or scheduled.reason or 'no reason given'}"
-
-
-def _describe_container(pod: Pod) -> str:
-    waiting = pod.runner.waiting
-    if waiting is None or waiting.reason in (None, "ContainerCreating", "PodInitializing"):
-        return "Starting: the node mounts the data and pulls the image if it has to."
-    if waiting.reason in PULL_FAILURES:
-        image = next((status.image for status in pod.status.container_statuses if status.image), "of the runner")
-        return f"The image {image} cannot be pulled ({waiting.reason}): {waiting.message or 'no reason given'}"
-    return f"The runner cannot start ({waiting.reason}): {waiting.message or 'no reason given'}"
-
-
-def is_pull_failure(sentence: str | None) -> bool:
-    """Whether a sentence of `describe_waiting` tells of an image; the kubelet alternates between two wordings."""
-    return sentence is not None and sentence.startswith("The image ")

@@ -14,7 +14,9 @@ from pydantic import JsonValue
 from climatejobs import names
 from climatejobs.model import ClimateJob
 from climatejobs.names import Reason
+from climatejobs_operator.abandonment import describe_abandoned
 from climatejobs_operator.actions import (
+    AbandonPod,
     Action,
     ConfirmGone,
     CreateJob,
@@ -27,6 +29,7 @@ from climatejobs_operator.actions import (
 from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import (
     CLIMATEJOBS,
+    CORE_EVENTS,
     EVENTS,
     JOBS,
     PODS,
@@ -43,12 +46,13 @@ from climatejobs_operator.intake import Intake
 from climatejobs_operator.job_manifest import build_job
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.logs import fields
-from climatejobs_operator.observation import Observation, Obstacle
+from climatejobs_operator.observation import ClusterWarning, Observation, Obstacle
 from climatejobs_operator.plan import Plan, make_plan
 from climatejobs_operator.pods import Pod
 from climatejobs_operator.queue import Line
 from climatejobs_operator.retention import find_next_look
 from climatejobs_operator.settings import Settings
+from climatejobs_operator.warnings import WarningEvent, find_latest
 from climatejobs_operator.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -147,6 +151,9 @@ class Reconciler:
         if seen is None:
             return None
         plan = make_plan(seen, self._now(), self._settings)
+        if plan.puzzle is not None:
+            seen = replace(seen, warning=await self._find_warning(plan.puzzle))
+            plan = make_plan(seen, self._now(), self._settings)
         hindrance: Hindered | None = None
         try:
             for action in plan.actions:
@@ -188,9 +195,13 @@ class Reconciler:
             case ResumeJob(name, version):
                 await self._change_job(name, version, {"suspend": False})
                 logger.info("Resumed Job", extra=fields(job=name))
-            case DeletePod(name, uid, grace_seconds):
-                await self._cluster.delete(PODS, name, uid, grace_seconds=grace_seconds)
-                logger.info("Deleted pod", extra=fields(job=climatejob.metadata.name, pod=name, grace=grace_seconds))
+            case DeletePod(name, uid):
+                await self._cluster.delete(PODS, name, uid)
+                logger.info("Deleted pod", extra=fields(job=climatejob.metadata.name, pod=name))
+            case AbandonPod(name, uid, node):
+                await self._cluster.merge_status(PODS, name, uid, describe_abandoned(node, self._now()))
+                await self._cluster.delete(PODS, name, uid, grace_seconds=0)
+                logger.warning("Gave up on a pod", extra=fields(job=climatejob.metadata.name, pod=name, node=node))
             case DeleteClimateJob(name, uid, version):
                 await self._cluster.delete(CLIMATEJOBS, name, uid, version=version)
                 logger.info("Deleted ClimateJob, as its time after the end is over", extra=fields(job=name))
@@ -237,6 +248,16 @@ class Reconciler:
             f"Waiting: the name {name} is taken by a Job of another owner; delete it or submit under another name."
         )
         raise Hindered(Obstacle(Reason.NAME_TAKEN, message))
+
+    async def _find_warning(self, uid: str) -> ClusterWarning | None:
+        """The latest warning about an object. It only improves words, so it is never worth a failed reconciliation."""
+        warnings: list[WarningEvent] = []
+        try:
+            async for page in self._cluster.list_pages(CORE_EVENTS, fields=f"involvedObject.uid={uid},type=Warning"):
+                warnings.extend(WarningEvent.model_validate(item) for item in page.items)
+        except ClusterError as error:
+            logger.warning("Events not read: %s", error)
+        return find_latest(warnings, self._now())
 
     async def _confirm_gone(self, uid: str) -> None:
         alive = False

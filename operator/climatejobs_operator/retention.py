@@ -3,7 +3,7 @@
 All of it is reckoned from what the cluster holds, so a restart forgets nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from climatejobs.model import ClimateJob, Phase
@@ -52,7 +52,7 @@ def find_expiry(climatejob: ClimateJob, settings: Settings) -> datetime | None:
 
 
 def find_next_look(
-    job: Job | None, pods: Iterable[Pod], expires_at: datetime | None, now: datetime, settings: Settings
+    job: Job | None, pods: Collection[Pod], expires_at: datetime | None, now: datetime, settings: Settings
 ) -> datetime | None:
     """When to fetch a ClimateJob that is not among the live ones, for the sake of what is left of it.
 
@@ -61,7 +61,7 @@ def find_next_look(
     looks = [] if expires_at is None else [expires_at]
     if job is not None and job.ended:
         looks.append((job.ended_at or now) + timedelta(seconds=settings.job_retention_seconds))
-    elif job is not None and (job.spec.suspend or any(pod.failed or not pod.ended for pod in pods)):
+    elif job is not None and (job.spec.suspend or not pods or any(pod.failed or not pod.ended for pod in pods)):
         looks.append(now)
     return min(looks, default=None)
 
@@ -70,11 +70,13 @@ def _goes_on(seen: Observation, job: Job) -> bool:
     """Whether a Job does although its ClimateJob has ended.
 
     So it is when the pod of a success is taken away before the Job controller has counted it, when a failure was
-    plain from a pod that the controller judges otherwise, and when the pod of a suspended Job succeeds all the same.
+    plain from a pod that the controller judges otherwise, when no pod would start, and when the pod of a suspended Job
+    succeeds all the same.
     """
     lives_on = any(pod.metadata.deletion_timestamp is None for pod in seen.live_pods)
     undone = seen.climatejob.phase is Phase.SUCCEEDED and any(pod.undone for pod in seen.pods)
-    return not job.ended and (lives_on or undone or job.spec.suspend)
+    given_up = seen.climatejob.phase is Phase.FAILED and not seen.pods
+    return not job.ended and (lives_on or undone or given_up or job.spec.suspend)
 
 
 def _end_of(climatejob: ClimateJob) -> datetime:

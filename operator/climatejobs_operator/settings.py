@@ -58,6 +58,10 @@ class Settings(BaseModel):
     """Hosts and networks that callbacks may go to; every public address where it is empty."""
     public_url: str | None = None
     """Address under which clients reach the API: what links in callbacks begin with."""
+    start_timeout_seconds: Annotated[int, Field(ge=0)] = 600
+    """How long a pod that cannot start (image, volume, refusal) is waited for; 0 is for ever."""
+    lost_pod_seconds: Annotated[int, Field(ge=0)] = 120
+    """How long past its grace a pod may be terminating before its node is given up."""
     workers: Annotated[int, Field(ge=1, le=64)] = 16
     resync_seconds: Annotated[float, Field(ge=1)] = 600
     probe_port: Annotated[int, Field(ge=0, le=65535)] = 8080

@@ -8,7 +8,7 @@ from climatejobs.errors import NoData
 from climatejobs.model import ClimateJob, Phase
 from climatejobs.results import ResultDocument, describe_error
 from climatejobs_operator.jobs import Job
-from climatejobs_operator.observation import Observation, Obstacle, Place
+from climatejobs_operator.observation import ClusterWarning, Observation, Obstacle, Place
 from climatejobs_operator.plan import Plan, make_plan
 from climatejobs_operator.pods import COMPLETION_INDEX, INDEX_FAILURES, TRACKING, Pod
 from climatejobs_operator.settings import Settings
@@ -208,8 +208,9 @@ def plan_for(
     place: Place | None = None,
     now: datetime = NOW,
     settings: Settings = SETTINGS,
+    warning: ClusterWarning | None = None,
 ) -> Plan:
-    seen = Observation(climatejob, job, pods, obstacle, place, unreadable)
+    seen = Observation(climatejob, job, pods, obstacle, place, unreadable, warning)
     return make_plan(seen, now, settings)
 
 

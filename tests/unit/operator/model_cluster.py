@@ -109,6 +109,15 @@ class ModelCluster(real.Cluster):
         self._write_ends(survives)
         return deepcopy(current)
 
+    async def merge_status(self, resource: Resource, name: str, uid: str, status: real.Manifest) -> None:
+        survives = self._write_begins()
+        item = self.stored[resource.plural].get(name)
+        if item is not None and item["metadata"]["uid"] == uid:
+            changed = deepcopy(item)
+            changed["status"] |= status
+            self._store(resource, changed)
+        self._write_ends(survives)
+
     async def delete(
         self, resource: Resource, name: str, uid: str, *, version: str | None = None, grace_seconds: int | None = None
     ) -> None:

@@ -11,8 +11,8 @@ from climatejobs_operator.failure import (
     format_duration,
     read_log_tail,
 )
-from climatejobs_operator.pods import Pod, describe_waiting
-from tests.unit.operator.builders import Manifest, ended_pod, make_pod
+from climatejobs_operator.pods import Pod
+from tests.unit.operator.builders import ended_pod, make_pod
 
 
 @pytest.mark.parametrize(
@@ -64,18 +64,3 @@ def test_a_quantity_is_doubled_in_its_own_words(quantity: str, doubled: str) -> 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (90, "1 min 30 s"), (21600, "6 h"), (90000, "1 d 1 h")])
 def test_a_duration_is_put_in_words(seconds: int, text: str) -> None:
     assert format_duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("facts", "words"),
-    [
-        ({"conditions": ()}, "Waiting for a node."),
-        ({}, "Starting: the node mounts the data"),
-        ({"state": {"waiting": {"reason": "ContainerCreating"}}}, "Starting: the node mounts the data"),
-        ({"state": {"waiting": {"reason": "ErrImagePull", "message": "404"}}}, "runner:1 cannot be pulled"),
-        ({"state": {"waiting": {"reason": "CreateContainerConfigError", "message": "no uid"}}}, "cannot start"),
-        ({"deleting": 5}, "Waiting for the previous pod to end."),
-    ],
-)
-def test_a_waiting_pod_is_explained(facts: Manifest, words: str) -> None:
-    assert words in describe_waiting(make_pod(**facts))

@@ -6,10 +6,9 @@ import pytest
 
 from climatejobs.model import Phase
 from climatejobs.names import Reason
-from climatejobs_operator.actions import ConfirmGone, CreateJob, DeleteJob, DeletePod
+from climatejobs_operator.actions import AbandonPod, ConfirmGone, CreateJob, DeleteJob, DeletePod
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Obstacle, Place
-from climatejobs_operator.plan import LOST_POD_PATIENCE
 from tests.unit.operator.builders import (
     NOW,
     OUTPUTS,
@@ -17,6 +16,7 @@ from tests.unit.operator.builders import (
     PERMANENT,
     RETRYING,
     RUNNING,
+    SETTINGS,
     Manifest,
     ended_pod,
     figures,
@@ -377,11 +377,11 @@ class TestALostNode:
     def test_is_waited_for(self) -> None:
         plan = plan_for(make_climatejob(status=RUNNING), make_job(), running_pod(deleting=-10))
         assert plan.actions == ()
-        assert plan.wake_at == NOW - timedelta(seconds=10) + LOST_POD_PATIENCE
+        assert plan.wake_at == NOW - timedelta(seconds=10) + timedelta(seconds=SETTINGS.lost_pod_seconds)
 
     def test_is_given_up_in_the_end(self) -> None:
         plan = plan_for(make_climatejob(status=RUNNING), make_job(), running_pod(deleting=-120))
-        assert plan.actions == (DeletePod("pod-1", "uid-of-pod-1", grace_seconds=0),)
+        assert plan.actions == (AbandonPod("pod-1", "uid-of-pod-1", "unknown"),)
 
     def test_is_given_up_once(self) -> None:
         plan = plan_for(make_climatejob(status=RUNNING), make_job(), running_pod(deleting=-120, grace=0))
