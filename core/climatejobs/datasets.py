@@ -23,7 +23,7 @@ Label = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9
 class DataModel(BaseModel):
     """Base of what is stored below the data root: snake_case, unknown members ignored."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class Coverage(DataModel):

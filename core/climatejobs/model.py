@@ -31,7 +31,10 @@ QUANTITY = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][0-9]+|m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi
 class KubernetesModel(BaseModel):
     """Base of everything written to or read from the cluster: camelCase outside, unknown members ignored."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+    # Built at its first use: a runner that needs few of these models starts all the sooner.
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, defer_build=True
+    )
 
     def to_manifest(self) -> dict[str, JsonValue]:
         """The JSON form: camelCase, without the members that are not set."""
@@ -165,6 +168,7 @@ class Progress(KubernetesModel):
     done: int | None = Field(default=None, ge=0, description="Units done.")
     total: int | None = Field(default=None, ge=0, description="Units in all.")
     unit: str | None = Field(default=None, max_length=63, description="What is counted, such as steps.")
+    rate: float | None = Field(default=None, ge=0, description="Units a second, of all pods together.")
     message: str | None = Field(default=None, max_length=1024, description="What the runner is doing.")
     time: Time | None = Field(default=None, description="When this was reported.")
 

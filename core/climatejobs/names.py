@@ -35,6 +35,13 @@ ANNOTATION_BASE_URL = f"{GROUP}/base-url"
 ANNOTATION_REQUEST_DIGEST = f"{GROUP}/request-digest"
 """On ClimateJobs made with an Idempotency-Key: what tells the same request from another under the same key."""
 
+ANNOTATION_ADDRESS = f"{GROUP}/address"
+"""On the operator's Lease: where its holder takes reports, as host:port."""
+
+REPORT_AUDIENCE = f"{GROUP}/reports"
+"""Whom the tokens are for with which runners report: they are good for nothing else."""
+REPORT_PATH = "/reports"
+
 RUNNER_CONTAINER = "runner"
 DATA_VOLUME = "data"
 
@@ -57,6 +64,10 @@ class Environment(StrEnum):
     IMAGE = "CLIMATEJOBS_IMAGE"
     REQUEST_ID = "CLIMATEJOBS_REQUEST_ID"
     """What the request that made the job is called in the API's log; absent where there was none."""
+    REPORT_URL = "CLIMATEJOBS_REPORT_URL"
+    """Where progress and result are reported over HTTP; absent where they are not."""
+    REPORT_TOKEN = "CLIMATEJOBS_REPORT_TOKEN"  # noqa: S105 - the name of a variable that holds a path
+    """Path of the file with the token that says which pod reports."""
     SHARDS = "CLIMATEJOBS_SHARDS"
     """How many pods share the computation; absent where it is one."""
     SHARD = "CLIMATEJOBS_SHARD"

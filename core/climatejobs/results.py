@@ -23,7 +23,7 @@ MAX_INLINE_VALUE = 2048
 class ShardDone(BaseModel):
     """One of the pods that share a computation has done its part, and another one gives the outputs."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     index: int = Field(ge=0)
     """Which of them, counted from 0."""
@@ -34,7 +34,7 @@ class ShardDone(BaseModel):
 class ResultDocument(BaseModel):
     """What came of one attempt: the outputs, an error, or a part that is done."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     outputs: dict[str, JsonValue] | None = None
     error: ErrorDetail | None = None

@@ -1,4 +1,4 @@
-"""The API server, as far as the operator needs it: list, get, create, patch a status, delete.
+"""The API server, as far as the operator needs it: list, get, create, replace, patch a status, delete.
 
 The only module that speaks HTTP to it (kopf's watches apart). It decides nothing and retries nothing: a failed
 call raises `ClusterError`, and the work queue brings the job back.
@@ -6,8 +6,9 @@ call raises `ClusterError`, and the work queue brings the job back.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, cast
 
 import aiohttp
@@ -18,7 +19,7 @@ from climatejobs import names
 type Manifest = Mapping[str, JsonValue]
 
 PAGE_SIZE = 500
-TIMEOUT = aiohttp.ClientTimeout(total=30)
+TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class Resource:
 
     group_version: str
     plural: str
+    namespaced: bool = True
 
     def path(self, namespace: str, *parts: str) -> str:
         """Path of the collection, or of what lies below it."""
         root = "api" if "/" not in self.group_version else "apis"
-        return "/".join(("", root, self.group_version, "namespaces", namespace, self.plural, *parts))
+        place = ("namespaces", namespace) if self.namespaced else ()
+        return "/".join(("", root, self.group_version, *place, self.plural, *parts))
 
 
 CLIMATEJOBS = Resource(names.API_VERSION, names.PLURAL)
@@ -40,6 +43,8 @@ PODS = Resource("v1", "pods")
 EVENTS = Resource("events.k8s.io/v1", "events")
 CORE_EVENTS = Resource("v1", "events")
 """The same events in their older form, which alone can be selected by the object that they are about."""
+LEASES = Resource("coordination.k8s.io/v1", "leases")
+TOKEN_REVIEWS = Resource("authentication.k8s.io/v1", "tokenreviews", namespaced=False)
 
 
 class _Status(BaseModel):
@@ -66,6 +71,10 @@ class Conflict(ClusterError):
     """409: it exists already, or is not at the version or uid it was expected at."""
 
 
+class NotLeading(ClusterError):
+    """The write was not sent, because this process may not act, or not any more."""
+
+
 class Refused(ClusterError):
     """400, 403 or 422: repeating the request unchanged does not help before something else changes."""
 
@@ -90,10 +99,19 @@ class Page:
 class Cluster:
     """One namespace of a cluster."""
 
-    def __init__(self, session: aiohttp.ClientSession, server: str, namespace: str) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        server: str,
+        namespace: str,
+        *,
+        write_seconds: Callable[[], float] = lambda: inf,
+    ) -> None:
+        """`write_seconds` tells for how long this process may still write; 0 is not at all."""
         self._session = session
         self._server = server
         self._namespace = namespace
+        self._write_seconds = write_seconds
 
     async def list_pages(
         self, resource: Resource, *, labels: str = "", fields: str = "", limit: int = PAGE_SIZE
@@ -141,6 +159,11 @@ class Cluster:
     async def create(self, resource: Resource, manifest: Manifest) -> Manifest:
         """Create an object; raises `Conflict` where one of that name exists."""
         return await self._call("POST", resource.path(self._namespace), body=manifest)
+
+    async def replace(self, resource: Resource, manifest: Manifest) -> Manifest:
+        """Replace an object that is still at the version that `manifest` names; raises `Conflict` where it is not."""
+        metadata = cast(Mapping[str, str], manifest["metadata"])
+        return await self._call("PUT", resource.path(self._namespace, metadata["name"]), body=manifest)
 
     async def write_status(self, resource: Resource, name: str, version: str, status: Manifest) -> Manifest:
         """Replace the status of an object that is still at `version`; raises `Conflict` where it is not."""
@@ -229,9 +252,16 @@ class Cluster:
         content_type: str = "application/json",
     ) -> dict[str, JsonValue]:
         headers = {"Content-Type": content_type} if body is not None else {}
+        seconds = TIMEOUT_SECONDS
+        if method != "GET":
+            # No write may reach the cluster after another has begun to lead.
+            seconds = min(seconds, self._write_seconds())
+            if seconds <= 0:
+                raise NotLeading("not sent: this operator does not lead")
+        timeout = aiohttp.ClientTimeout(total=seconds)
         try:
             async with self._session.request(
-                method, self._server + path, params=query, json=body, headers=headers, timeout=TIMEOUT
+                method, self._server + path, params=query, json=body, headers=headers, timeout=timeout
             ) as response:
                 if response.ok:
                     return cast(dict[str, JsonValue], await response.json())

@@ -64,6 +64,7 @@ def plan_course(seen: Observation, job: Job, now: datetime, settings: Settings) 
             "job_name": job.metadata.name,
             "retry_at": None,
             "started_at": attempts.first_start(status, pods),
+            "progress": seen.progress or status.progress,
             "error": course.error,
             "log_tail": (failure.read_log_tail(course.latest) if course.latest else None) or status.log_tail,
         }

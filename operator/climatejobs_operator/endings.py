@@ -1,6 +1,9 @@
 """How a job ends: with verified outputs, or with an error."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from pydantic import JsonValue
 
 from climatejobs.model import ErrorDetail, Phase, Progress
 from climatejobs.names import Reason
@@ -10,37 +13,52 @@ from climatejobs_operator.observation import Decision, Observation
 from climatejobs_operator.pods import Pod
 from climatejobs_operator.result import read_outputs
 
+EXIT_PATIENCE = timedelta(seconds=30)
+"""How long after a success its pods have to end by themselves."""
+
 
 def find_success(seen: Observation) -> Decision | None:
-    """Success as soon as the kubelet has told of it: the Job controller follows a second or two later.
+    """Success as soon as anybody has told of it, the runner or the kubelet: the Job controller follows much later.
 
-    A published result stands whatever becomes of its pod afterwards, so it also wins over a cancellation.
+    A published result stands whatever becomes of its pod afterwards, so it also wins over a cancellation; but a
+    report that comes after a cancellation does not.
     """
     for pod in seen.pods:
         outputs = read_outputs(seen.climatejob.spec.process, pod)
-        if outputs is None:
-            continue
-        status = seen.climatejob.status
-        attempts = max(status.attempts or 0, _attempt_of(seen, pod))
-        ended = status.model_copy(
-            update={
-                "phase": Phase.SUCCEEDED,
-                "message": "Done." if attempts == 1 else f"Done at attempt {attempts}.",
-                "attempts": attempts,
-                "retry_at": None,
-                "progress": (status.progress or Progress(percent=100)).model_copy(
-                    update={"percent": 100, "time": pod.ended_at}
-                ),
-                "started_at": status.started_at or pod.started_at,
-                "finished_at": pod.ended_at,
-                "job_name": seen.climatejob.metadata.name,
-                "results": dict(outputs),
-                "error": None,
-                "log_tail": None,
-            }
-        )
-        return Decision(ended, Reason.SUCCEEDED)
+        if outputs is not None:
+            return _succeed(seen, pod, outputs, pod.started_at, pod.ended_at)
+    reported = seen.reported
+    if reported is None or seen.climatejob.spec.cancel:
+        return None
+    for pod in seen.pods:
+        if pod.metadata.uid == reported.pod_uid:
+            return _succeed(seen, pod, reported.outputs, pod.started_at or reported.started_at, reported.at)
     return None
+
+
+def _succeed(
+    seen: Observation, pod: Pod, outputs: Mapping[str, JsonValue], started_at: datetime | None, ended_at: datetime
+) -> Decision:
+    status = seen.climatejob.status
+    attempts = max(status.attempts or 0, _attempt_of(seen, pod))
+    ended_at = ended_at.replace(microsecond=0)
+    progress = seen.progress or status.progress or Progress(percent=100)
+    ended = status.model_copy(
+        update={
+            "phase": Phase.SUCCEEDED,
+            "message": "Done." if attempts == 1 else f"Done at attempt {attempts}.",
+            "attempts": attempts,
+            "retry_at": None,
+            "progress": progress.model_copy(update={"percent": 100, "rate": None, "time": ended_at}),
+            "started_at": status.started_at or started_at,
+            "finished_at": ended_at,
+            "job_name": seen.climatejob.metadata.name,
+            "results": dict(outputs),
+            "error": None,
+            "log_tail": None,
+        }
+    )
+    return Decision(ended, Reason.SUCCEEDED, wake_at=None if pod.ended else ended_at + EXIT_PATIENCE)
 
 
 def fail(

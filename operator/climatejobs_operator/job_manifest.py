@@ -17,6 +17,10 @@ from climatejobs_operator.settings import Settings
 type Manifest = dict[str, JsonValue]
 
 DATA_PATH = "/data"
+TOKEN_FOLDER = "/var/run/secrets/climatejobs.io"  # noqa: S105 - a path
+TOKEN_VOLUME = "report-token"  # noqa: S105 - a name
+TOKEN_SECONDS = 3600
+"""The kubelet replaces a token in time, for as long as the pod lives."""
 RESULT_PATH = "/dev/termination-log"
 MAX_REQUEST_ID = 128
 NODE_LOSS_SECONDS = 60
@@ -148,6 +152,7 @@ def _pod_spec(climatejob: ClimateJob, settings: Settings) -> Manifest:
         "volumes": [
             *_claims(settings),
             {"name": "tmp", "emptyDir": {}},
+            *([_token_volume()] if settings.report_url else []),
         ],
     }
 
@@ -172,8 +177,15 @@ def _container(climatejob: ClimateJob, settings: Settings) -> Manifest:
         "volumeMounts": [
             *([{"name": names.DATA_VOLUME, "mountPath": DATA_PATH}] if settings.data_claim else []),
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a path in the container, on an emptyDir of its own
+            *([{"name": TOKEN_VOLUME, "mountPath": TOKEN_FOLDER, "readOnly": True}] if settings.report_url else []),
         ],
     }
+
+
+def _token_volume() -> Manifest:
+    """A token that names this pod and is good for reports to the operator alone; the pod has no other."""
+    token: Manifest = {"path": "token", "audience": names.REPORT_AUDIENCE, "expirationSeconds": TOKEN_SECONDS}
+    return {"name": TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}}
 
 
 def _environment(climatejob: ClimateJob, settings: Settings) -> list[JsonValue]:
@@ -190,6 +202,8 @@ def _environment(climatejob: ClimateJob, settings: Settings) -> list[JsonValue]:
     if request_id:
         # An annotation may be long; anybody may have written it.
         values[Environment.REQUEST_ID] = request_id[:MAX_REQUEST_ID]
+    if settings.report_url:
+        values |= {Environment.REPORT_URL: settings.report_url, Environment.REPORT_TOKEN: f"{TOKEN_FOLDER}/token"}
     sources: dict[Environment, Manifest] = {
         Environment.POD_UID: {"fieldRef": {"fieldPath": "metadata.uid"}},
         Environment.MEMORY_LIMIT: {

@@ -1,9 +1,12 @@
 """What is known of one ClimateJob at one moment, and what is decided from it: the two ends of planning."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from climatejobs.model import ClimateJob, ClimateJobStatus
+from pydantic import JsonValue
+
+from climatejobs.model import ClimateJob, ClimateJobStatus, Progress
 from climatejobs.names import Reason
 from climatejobs_operator.actions import Action
 from climatejobs_operator.jobs import Job
@@ -39,6 +42,16 @@ class ClusterWarning:
 
 
 @dataclass(frozen=True)
+class Reported:
+    """A result that a pod has reported by itself and that was found to be in order."""
+
+    pod_uid: str
+    outputs: Mapping[str, JsonValue]
+    started_at: datetime
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Observation:
     """A ClimateJob with what belongs to it."""
 
@@ -54,6 +67,9 @@ class Observation:
     """Why the object's spec could not be read, where it could not."""
     warning: ClusterWarning | None = None
     """What the events say that the plan without them has asked for."""
+    reported: Reported | None = None
+    progress: Progress | None = None
+    """Set when there is news of it and it is time to write them."""
 
     @property
     def own_job(self) -> Job | None:

@@ -50,6 +50,7 @@ from climatejobs_operator.observation import ClusterWarning, Observation, Obstac
 from climatejobs_operator.plan import Plan, make_plan
 from climatejobs_operator.pods import Pod
 from climatejobs_operator.queue import Line
+from climatejobs_operator.reports import Reports
 from climatejobs_operator.retention import find_next_look
 from climatejobs_operator.settings import Settings
 from climatejobs_operator.warnings import WarningEvent, find_latest
@@ -88,6 +89,7 @@ class Reconciler:
         *,
         line: Line,
         expiry: Expiry,
+        reports: Reports,
         instance: str,
         now: Callable[[], datetime],
     ) -> None:
@@ -97,6 +99,7 @@ class Reconciler:
         self._intake = intake
         self._line = line
         self._expiry = expiry
+        self._reports = reports
         self._settings = settings
         self._instance = instance
         self._now = now
@@ -135,12 +138,20 @@ class Reconciler:
         self._queue.forget(key)
         if wake_at is not None:
             self._queue.add_after(key, max(0.0, (wake_at - self._now()).total_seconds()))
+        due = self._reports.due_seconds(key)
+        if due is not None:
+            self._queue.add_after(key, due)
 
     async def reconcile(self, key: str) -> datetime | None:
         """Bring one ClimateJob forward; the time at which to look again if nothing happens."""
         seen = self._cache.observe(key)
         if seen is not None:
-            seen = replace(seen, place=self._line.secure(key))
+            seen = replace(
+                seen,
+                place=self._line.secure(key),
+                reported=self._reports.result_of(key),
+                progress=self._reports.progress_of(seen),
+            )
             if seen.place is not None and self._queue.pressed:
                 raise Unhurried
         else:
@@ -271,9 +282,10 @@ class Reconciler:
 
     async def _write(self, seen: Observation, plan: Plan) -> None:
         climatejob = seen.climatejob
-        if plan.status == climatejob.status:
-            return
         metadata = climatejob.metadata
+        if plan.status == climatejob.status:
+            self._reports.note_written(metadata.name, plan.status, seen.progress)
+            return
         try:
             written = await self._cluster.write_status(
                 CLIMATEJOBS, metadata.name, metadata.resource_version, plan.status.to_manifest()
@@ -284,10 +296,13 @@ class Reconciler:
         except Conflict:
             await self._refresh(climatejob)
             raise Outdated from None
+        self._reports.note_written(metadata.name, plan.status, seen.progress)
         self._intake.take_written(read_entry(written))
         if plan.reason is Reason.QUEUED:
             self._line.note_announced(metadata.name, self._now())
-        logger.info(
+        transition = (plan.status.phase, plan.status.message) != (climatejob.status.phase, climatejob.status.message)
+        logger.log(
+            logging.INFO if transition else logging.DEBUG,
             plan.status.message,
             extra=fields(job=metadata.name, phase=plan.status.phase, reason=plan.reason, attempt=plan.status.attempts),
         )

@@ -8,13 +8,11 @@ from datetime import datetime, timedelta
 
 from climatejobs.model import ClimateJob, Phase
 from climatejobs_operator.actions import Action, DeleteClimateJob, DeleteJob
+from climatejobs_operator.endings import EXIT_PATIENCE
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Observation
 from climatejobs_operator.pods import Pod
 from climatejobs_operator.settings import Settings
-
-SHARED_PATIENCE = timedelta(seconds=30)
-"""How long after a success the other pods that shared the work have to end by themselves."""
 
 
 def plan_retention(seen: Observation, now: datetime, settings: Settings) -> tuple[tuple[Action, ...], datetime | None]:
@@ -28,8 +26,7 @@ def plan_retention(seen: Observation, now: datetime, settings: Settings) -> tupl
         return (), expires_at
     removed_at = _end_of(seen.climatejob) + timedelta(seconds=settings.job_retention_seconds)
     if _goes_on(seen, job):
-        patience = SHARED_PATIENCE if job.shared and seen.climatejob.phase is Phase.SUCCEEDED else timedelta()
-        removed_at = min(removed_at, _end_of(seen.climatejob) + patience)
+        removed_at = min(removed_at, _end_of(seen.climatejob) + _find_patience(seen, job))
     if removed_at <= now:
         return (DeleteJob(job.metadata.name, job.metadata.uid),), expires_at
     return (), removed_at if expires_at is None else min(removed_at, expires_at)
@@ -69,14 +66,35 @@ def find_next_look(
 def _goes_on(seen: Observation, job: Job) -> bool:
     """Whether a Job does although its ClimateJob has ended.
 
-    So it is when the pod of a success is taken away before the Job controller has counted it, when a failure was
-    plain from a pod that the controller judges otherwise, when no pod would start, and when the pod of a suspended Job
-    succeeds all the same.
+    So it is when a pod has reported its result and is about to end, when the pod of a success is taken away before the
+    Job controller has counted it, when a failure was plain from a pod that the controller judges otherwise, when
+    no pod would start, and when the pod of a suspended Job succeeds all the same.
     """
-    lives_on = any(pod.metadata.deletion_timestamp is None for pod in seen.live_pods)
-    undone = seen.climatejob.phase is Phase.SUCCEEDED and any(pod.undone for pod in seen.pods)
     given_up = seen.climatejob.phase is Phase.FAILED and not seen.pods
-    return not job.ended and (lives_on or undone or given_up or job.spec.suspend)
+    return not job.ended and (bool(_find_lively(seen)) or _would_be_repeated(seen) or given_up or job.spec.suspend)
+
+
+def _find_patience(seen: Observation, job: Job) -> timedelta:
+    """How long a Job may go on after the end: its pods have some time to end by themselves after a success."""
+    ended_at = _end_of(seen.climatejob)
+    replaced = any(pod.metadata.creation_timestamp > ended_at for pod in _find_lively(seen))
+    if seen.climatejob.phase is not Phase.SUCCEEDED or job.spec.suspend or replaced or _would_be_repeated(seen):
+        return timedelta()
+    return EXIT_PATIENCE
+
+
+def _find_lively(seen: Observation) -> list[Pod]:
+    return [pod for pod in seen.live_pods if pod.metadata.deletion_timestamp is None]
+
+
+def _would_be_repeated(seen: Observation) -> bool:
+    """Whether the Job controller is going to start another pod after a success: none it can count is left."""
+    if seen.climatejob.phase is not Phase.SUCCEEDED:
+        return False
+    shares = {pod.index for pod in seen.pods}
+    return any(pod.undone for pod in seen.pods) or any(
+        all(pod.failed for pod in seen.pods if pod.index == share) for share in shares
+    )
 
 
 def _end_of(climatejob: ClimateJob) -> datetime:

@@ -1,6 +1,7 @@
 """What the installation decides, read from the environment once at the start."""
 
 import os
+import socket
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
@@ -62,8 +63,19 @@ class Settings(BaseModel):
     """How long a pod that cannot start (image, volume, refusal) is waited for; 0 is for ever."""
     lost_pod_seconds: Annotated[int, Field(ge=0)] = 120
     """How long past its grace a pod may be terminating before its node is given up."""
+    identity: str = Field(default_factory=socket.gethostname, min_length=1)
+    """The name of this operator's pod: no two operators of a namespace have the same at a time."""
+    lease_name: str = Field(default="climatejobs-operator", min_length=1)
+    """Name of the Lease that elects the one operator that acts."""
     workers: Annotated[int, Field(ge=1, le=64)] = 16
     resync_seconds: Annotated[float, Field(ge=1)] = 600
+    report_port: Annotated[int, Field(ge=0, le=65535)] = 8081
+    report_url: str = ""
+    """Where runners report; they do not, and leave their result in the termination message, where it is empty."""
+    report_address: str = ""
+    """Where other operators reach this one's report port, as host:port."""
+    progress_per_second: Annotated[float, Field(gt=0)] = 20
+    """Writes of progress in all; each job has at most one a second."""
     probe_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"

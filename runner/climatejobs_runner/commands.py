@@ -20,7 +20,7 @@ from climatejobs.results import ResultDocument, ShardDone
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.data_root import BUCKET, DataRoot
 from climatejobs_runner.processes import load_compute
-from climatejobs_runner.reports import Lines, Tracker
+from climatejobs_runner.reports import Lines, Sink, Tracker
 from climatejobs_runner.results import store_large
 from climatejobs_runner.shards import ALONE, Shard
 from climatejobs_runner.stopping import Stop
@@ -64,10 +64,13 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
     return options
 
 
-def execute(options: Options, stop: Stop) -> ResultDocument:
-    """Do what the command says and return what came of it; raises what `failures.classify` understands."""
+def execute(options: Options, stop: Stop, sinks: Sequence[Sink] = ()) -> ResultDocument:
+    """Do what the command says and return what came of it; raises what `failures.classify` understands.
+
+    `sinks` are told of the progress, beside the terminal.
+    """
     if options.command == "run":
-        return _run(options, stop)
+        return _run(options, stop, sinks)
     data = str(_required(options.data, Environment.DATA, options, "--data DIR"))
     if not data.startswith(BUCKET):
         Path(data).mkdir(parents=True, exist_ok=True)
@@ -76,11 +79,11 @@ def execute(options: Options, stop: Stop) -> ResultDocument:
     return ResultDocument(outputs={"dataset": output.model_dump(mode="json")})
 
 
-def _run(options: Options, stop: Stop) -> ResultDocument:
+def _run(options: Options, stop: Stop, sinks: Sequence[Sink]) -> ResultDocument:
     process = find_process(str(_required(options.process, Environment.PROCESS, options, "--process ID")))
     inputs = process.validate_inputs(_read_inputs(options))
     data = str(_required(options.data, Environment.DATA, options, "--data DIR"))
-    attempt = _attempt(data, options, stop)
+    attempt = _attempt(data, options, stop, sinks)
     outputs = None
     if process.shareable or attempt.shard.alone:
         outputs = load_compute(process.id)(inputs, attempt)
@@ -121,7 +124,7 @@ def _synthesize(options: Options, attempt: Attempt) -> DatasetOutput:
     return synthesize(SyntheticField(options.start, options.days, options.size), options.id, attempt)
 
 
-def _attempt(data: str, options: Options, stop: Stop) -> Attempt:
+def _attempt(data: str, options: Options, stop: Stop, sinks: Sequence[Sink] = ()) -> Attempt:
     environment = options.environment
     limit = environment.get(Environment.MEMORY_LIMIT, "")
     job_uid = options.job or environment.get(Environment.JOB_UID)
@@ -136,7 +139,7 @@ def _attempt(data: str, options: Options, stop: Stop) -> Attempt:
         job_uid=job_uid or str(uuid.uuid4()),
         pod_uid=environment.get(Environment.POD_UID) or str(uuid.uuid4()),
         stop=stop,
-        progress=Tracker([Lines()]),
+        progress=Tracker([Lines(), *sinks]),
         image=environment.get(Environment.IMAGE) or None,
         memory_limit=int(limit) if limit.isdecimal() and int(limit) else None,
         shard=shard,

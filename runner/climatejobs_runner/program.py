@@ -7,18 +7,20 @@ from collections.abc import Mapping, Sequence
 from climatejobs.names import Environment, ExitCode
 from climatejobs.results import ResultDocument, describe_error
 from climatejobs_runner import commands, failures, results
+from climatejobs_runner.channel import Channel
 from climatejobs_runner.stopping import Stop, Stopped
 
 
 def carry_out(arguments: Sequence[str], environment: Mapping[str, str], stop: Stop) -> int:
     """Do what is asked and write the result document; returns the exit status."""
     options = commands.parse(arguments, environment)
+    channel = Channel.find(environment) if options.command == "run" else None
     origin = _name_origin(environment)
     if origin:
         sys.stderr.write(f"{origin}\n")
         sys.stderr.flush()
     try:
-        document = commands.execute(options, stop)
+        document = commands.execute(options, stop, [channel] if channel is not None else [])
     except Stopped:
         sys.stderr.write("Stopped, as asked; nothing was left behind.\n")
         return ExitCode.STOPPED
@@ -29,7 +31,10 @@ def carry_out(arguments: Sequence[str], environment: Mapping[str, str], stop: St
         sys.stderr.write(results.describe_failure(failure.error) + "\n")
         return _report(ResultDocument(error=describe_error(failure.error)), options, failure.exit_code)
     sys.stdout.write(results.describe(document) + "\n")
-    return _report(document, options, ExitCode.DONE)
+    status = _report(document, options, ExitCode.DONE)
+    if channel is not None and document.outputs is not None and status == ExitCode.DONE:
+        channel.deliver(document.outputs)
+    return status
 
 
 def _name_origin(environment: Mapping[str, str]) -> str:

@@ -49,6 +49,7 @@ class Tracker:
     _unit: str = field(default="", init=False)
     _done: int = field(default=0, init=False)
     _total: int = field(default=0, init=False)
+    _began: float = field(default=0.0, init=False)
     _reported: float = field(default=float("-inf"), init=False)
 
     def note(self, message: str) -> None:
@@ -59,6 +60,7 @@ class Tracker:
     def begin(self, message: str, *, total: int, unit: str) -> None:
         """Start counting towards a total, and say what is being done."""
         self._message, self._total, self._unit, self._done = message, total, unit, 0
+        self._began = self.clock()
         self._report()
 
     def advance(self, count: int) -> None:
@@ -70,6 +72,14 @@ class Tracker:
     def _report(self) -> None:
         self._reported = self.clock()
         percent = min(100, self._done * 100 // self._total) if self._total else 0
-        progress = Progress(percent=percent, done=self._done, total=self._total, unit=self._unit, message=self._message)
+        elapsed = self._reported - self._began
+        progress = Progress(
+            percent=percent,
+            done=self._done,
+            total=self._total,
+            unit=self._unit,
+            rate=round(self._done / elapsed, 3) if self._total and elapsed > 0 else None,
+            message=self._message,
+        )
         for sink in self.sinks:
             sink.report(progress)

@@ -60,7 +60,9 @@ def test_deployments_and_service_select_the_pods_of_their_part(manifests: list[M
     for deployment in deployments.values():
         selector = deployment["spec"]["selector"]["matchLabels"]
         assert selector.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
-    (service,) = of_kind(manifests, "Service").values()
+    (service,) = (
+        service for service in of_kind(manifests, "Service").values() if service["metadata"]["name"].endswith("-api")
+    )
     chosen = [
         deployment["metadata"]["labels"]["app.kubernetes.io/component"]
         for deployment in deployments.values()

@@ -1,6 +1,7 @@
 """The values reach the programs: each environment variable is one that the program knows, with a value it accepts."""
 
 import json
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -37,7 +38,14 @@ def test_defaults_of_the_chart_are_those_of_the_programs(helm: Helm, monkeypatch
     for name, value in variables(manifests, "api").items():
         monkeypatch.setenv(name, value)
     assert ApiSettings() == ApiSettings(namespace="science")
-    required = {"namespace": "science", "runner_image": "climatejobs/runner:0.1.0", "data_claim": "climatejobs-data"}
+    required = {
+        "namespace": "science",
+        "runner_image": "climatejobs/runner:0.1.0",
+        "data_claim": "climatejobs-data",
+        "identity": "science",  # stands for a pod's own name
+        "report_address": "$(POD_IP):8081",
+        "report_url": "http://climatejobs-operator:8081/reports",
+    }
     expected = OperatorSettings.model_validate({**required, "runner_service_account": "climatejobs-runner"})
     assert OperatorSettings.from_environment(variables(manifests, "operator")) == expected
 
@@ -121,19 +129,45 @@ def test_names_of_images(helm: Helm) -> None:
         assert pod_specs(helm.template(*settings))["climatejobs-api"]["containers"][0]["image"] == expected
 
 
-def test_the_operator_is_alone_and_the_api_is_never_away(helm: Helm) -> None:
-    deployments = of_kind(helm.template("api.replicas=2"), "Deployment")
-    operator, api = deployments["climatejobs-operator"]["spec"], deployments["climatejobs-api"]["spec"]
-    assert (operator["replicas"], operator["strategy"]["type"]) == (1, "Recreate")
-    assert api["strategy"]["rollingUpdate"] == {"maxUnavailable": 0}
+@pytest.mark.parametrize("part", ["api", "operator"])
+def test_neither_part_is_ever_away(helm: Helm, part: str) -> None:
+    deployment = of_kind(helm.template(f"{part}.replicas=2"), "Deployment")[f"climatejobs-{part}"]["spec"]
+    assert deployment["replicas"] == 2
+    assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0}
 
 
-def test_a_disruption_budget_comes_with_the_second_replica(helm: Helm) -> None:
-    assert of_kind(helm.template(), "PodDisruptionBudget") == {}
-    assert list(of_kind(helm.template("api.replicas=2"), "PodDisruptionBudget")) == ["climatejobs-api"]
-    assert (
-        of_kind(helm.template("api.replicas=2", "api.podDisruptionBudget.enabled=false"), "PodDisruptionBudget") == {}
-    )
+@pytest.mark.parametrize("part", ["api", "operator"])
+def test_a_disruption_budget_comes_with_the_second_replica(helm: Helm, part: str) -> None:
+    def budgets(*settings: str) -> dict[str, Manifest]:
+        return of_kind(helm.template(*settings), "PodDisruptionBudget")
+
+    assert budgets() == {}
+    (budget,) = budgets(f"{part}.replicas=2").values()
+    assert budget["metadata"]["name"] == f"climatejobs-{part}"
+    assert budget["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"] == part
+    assert budgets(f"{part}.replicas=2", f"{part}.podDisruptionBudget.enabled=false") == {}
+
+
+def test_runners_report_to_a_service_of_the_release_where_reports_are_taken(helm: Helm) -> None:
+    manifests = helm.template("fullnameOverride=other")
+    url = urlsplit(variables(manifests, "operator")["CLIMATEJOBS_OPERATOR_REPORT_URL"])
+    service = of_kind(manifests, "Service")[url.hostname or ""]
+    assert [port["port"] for port in service["spec"]["ports"]] == [url.port]
+    pod = of_kind(manifests, "Deployment")["other-operator"]["spec"]["template"]
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    ports = {port["name"]: port["containerPort"] for port in pod["spec"]["containers"][0]["ports"]}
+    assert ports[service["spec"]["ports"][0]["targetPort"]] == OperatorSettings.model_fields["report_port"].default
+    without = helm.template("operator.reports.enabled=false")
+    assert "climatejobs-operator" not in of_kind(without, "Service")
+    assert "CLIMATEJOBS_OPERATOR_REPORT_URL" not in variables(without, "operator")
+    assert of_kind(without, "ClusterRoleBinding") == {}
+
+
+def test_operators_of_one_release_compete_for_one_lease_and_of_two_for_two(helm: Helm) -> None:
+    name = variables(helm.template(), "operator")["CLIMATEJOBS_OPERATOR_LEASE_NAME"]
+    assert name == "climatejobs-operator"
+    other = variables(helm.template("fullnameOverride=other"), "operator")["CLIMATEJOBS_OPERATOR_LEASE_NAME"]
+    assert other == "other-operator"
 
 
 def test_data_and_definition_stay_on_uninstall_unless_told_otherwise(helm: Helm) -> None:

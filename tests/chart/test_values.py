@@ -91,7 +91,7 @@ def test_the_case_everything_sets_every_value(values: list[Value]) -> None:
         ("api.extraEnv[0].value=x", "/api/extraEnv/0"),
         ("api.image.digest=latest", "/api/image/digest"),
         ("operator.workers=0", "/operator/workers"),
-        ("operator.replicas=2", "replicas"),
+        ("operator.leader=false", "leader"),
         ("runner.resources.memory=big", "/runner/resources/memory"),
         ("runner.resources.limits.memory=1Gi", "limits"),
         ("data.s3.bucket=s3://climate", "/data/s3/bucket"),

@@ -28,6 +28,7 @@ class ProgressDetail(Document):
     done: int | None = None
     total: int | None = None
     unit: str | None = None
+    rate: float | None = None
     message: str | None = None
     time: datetime | None = None
 

@@ -24,13 +24,13 @@ type TransmissionMode = Literal["value", "reference"]
 class Inputs(BaseModel):
     """Base of the inputs of a process: unknown members are refused, declared order is kept."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class Outputs(BaseModel):
     """Base of the outputs of a process."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Measure(Protocol):

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,23 +39,36 @@ class OperatorProcess:
         """As Kubernetes ends it; the exit status."""
         return self._end(signal.SIGTERM)
 
+    def freeze(self) -> None:
+        """As a machine does that is too busy, or asleep."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on where it was."""
+        self._signal(signal.SIGCONT)
+
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
     @property
     def log(self) -> str:
-        return self._log.read_text()
+        return self._log.read_text() if self._log.exists() else ""
 
     def _end(self, how: signal.Signals) -> int:
+        return self._signal(how).wait(timeout=20)
+
+    def _signal(self, number: signal.Signals) -> subprocess.Popen[bytes]:
         assert self._process is not None
-        self._process.send_signal(how)
-        return self._process.wait(timeout=20)
+        self._process.send_signal(number)
+        return self._process
 
 
 @pytest.fixture
-def stopped_operator(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[OperatorProcess]:
-    """An operator for the namespace that has not been started."""
+def stopped_operators(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> Iterator[Callable[[str], OperatorProcess]]:
+    """Makes operators for the namespace that have not been started, each with a pod's name."""
     kubeconfig = tmp_path / "kubeconfig"
     write_kubeconfig(control_plane.objects, namespace, control_plane.kubeconfig, kubeconfig)
     environment = {
@@ -65,13 +78,27 @@ def stopped_operator(control_plane: ControlPlane, namespace: str, tmp_path: Path
         "CLIMATEJOBS_OPERATOR_RUNNER_IMAGE": "runner:test",
         "CLIMATEJOBS_OPERATOR_DATA_CLAIM": "data",
         "CLIMATEJOBS_OPERATOR_PROBE_PORT": "0",
+        "CLIMATEJOBS_OPERATOR_REPORT_PORT": "0",
         "CLIMATEJOBS_OPERATOR_LOG_FORMAT": "text",
     }
-    process = OperatorProcess(environment, tmp_path / "operator.log")
-    yield process
-    if process.running:
-        process.kill()
-    sys.stdout.write(process.log)  # pytest shows it where a test has failed
+    made: list[OperatorProcess] = []
+
+    def make(name: str) -> OperatorProcess:
+        given = {**environment, variable_name("identity"): name}
+        made.append(OperatorProcess(given, tmp_path / f"{name}.log"))
+        return made[-1]
+
+    yield make
+    for process in made:
+        if process.running:
+            process.kill()
+        sys.stdout.write(process.log)  # pytest shows it where a test has failed
+
+
+@pytest.fixture
+def stopped_operator(stopped_operators: Callable[[str], OperatorProcess]) -> OperatorProcess:
+    """An operator for the namespace that has not been started."""
+    return stopped_operators("operator")
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from climatejobs_operator.intake import Intake
 from climatejobs_operator.pulse import Pulse
 from climatejobs_operator.queue import Limits, Line
 from climatejobs_operator.reconcile import Reconciler
+from climatejobs_operator.reports import Reports
 from climatejobs_operator.resync import Resync
 from climatejobs_operator.settings import Settings
 from climatejobs_operator.workqueue import Backoff, WorkQueue
@@ -109,6 +110,13 @@ class MortalOperator:
             settings,
             line=Line(cache, Limits(), self.queue.add),
             expiry=Expiry(cluster, self.queue, settings, now=lambda: datetime.now(UTC)),
+            reports=Reports(
+                cache,
+                self.queue.add_after,
+                per_second=settings.progress_per_second,
+                clock=loop.time,
+                now=lambda: datetime.now(UTC),
+            ),
             instance="mortal",
             now=lambda: datetime.now(UTC),
         )

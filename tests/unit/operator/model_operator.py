@@ -11,6 +11,7 @@ from climatejobs_operator.intake import Intake
 from climatejobs_operator.pulse import Pulse
 from climatejobs_operator.queue import Limits, Line
 from climatejobs_operator.reconcile import Hindered, Outdated, Reconciler
+from climatejobs_operator.reports import Reports
 from climatejobs_operator.resync import Resync
 from climatejobs_operator.workqueue import WorkQueue
 from tests.unit.operator.builders import NOW, SETTINGS
@@ -41,6 +42,13 @@ class ModelOperator:
         self.intake = Intake(self.cache, queue, pulse)
         line = Line(self.cache, limits, queue.add)
         self.expiry = Expiry(cluster, queue, SETTINGS, now=lambda: NOW + timedelta(seconds=cluster.seconds))
+        self.reports = Reports(
+            self.cache,
+            lambda name, _seconds: queue.add(name),
+            per_second=20,
+            clock=timetable.time,
+            now=lambda: NOW + timedelta(seconds=cluster.seconds),
+        )
         self.resync = Resync(cluster, self.cache, queue, pulse, 600)
         self.reconciler = Reconciler(
             cluster,
@@ -50,6 +58,7 @@ class ModelOperator:
             SETTINGS,
             line=line,
             expiry=self.expiry,
+            reports=self.reports,
             instance="test",
             now=lambda: NOW + timedelta(seconds=cluster.seconds),
         )

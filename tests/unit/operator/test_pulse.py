@@ -3,9 +3,11 @@
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from climatejobs_operator.health import Health
 from climatejobs_operator.probes import build_app
 from climatejobs_operator.pulse import ECHO_SECONDS, QUEUE_SECONDS, Pulse
 from climatejobs_operator.workqueue import WorkQueue
+from tests.unit.operator.candidates import Candidates
 from tests.unit.operator.timetable import ManualTimetable
 
 
@@ -50,7 +52,8 @@ def test_a_queue_that_stands_still_is_trouble(pulse: Pulse, timetable: ManualTim
 
 
 async def test_the_probe_answers_200_or_503(pulse: Pulse, timetable: ManualTimetable) -> None:
-    async with TestClient(TestServer(build_app(pulse))) as client:
+    candidate = Candidates().join("a")
+    async with TestClient(TestServer(build_app(Health(candidate, pulse)))) as client:
         assert (await client.get("/healthz")).status == 200
         pulse.expect("jobs", "a", 7)
         timetable.advance(ECHO_SECONDS + 1)
