@@ -6,11 +6,12 @@ import logging
 from pydantic import ValidationError
 
 from climatejobs import names
-from climatejobs.model import Phase
+from climatejobs.model import ClimateJobStatus, Phase
 from climatejobs.reports import Report
 from climatejobs_operator.acceptance import Refusal, Refused, check
 from climatejobs_operator.cache import Cache, pod_job_name
-from climatejobs_operator.cluster import PODS, Cluster, ClusterError, NotFound
+from climatejobs_operator.cluster import CLIMATEJOBS, PODS, Cluster, ClusterError, NotFound
+from climatejobs_operator.entries import read_entry
 from climatejobs_operator.logs import fields
 from climatejobs_operator.pods import Pod
 from climatejobs_operator.reports import Reports
@@ -52,9 +53,20 @@ class Reception:
                 status = await written
         except TimeoutError:
             raise Refused(Refusal.NOT_WRITTEN, "the result could not be written in time; ask again") from None
+        if status is None:
+            # The watch may tell of the end before the API server has answered our own write of it.
+            status = await self._fetch_status(name)
         if status is None or status.phase is not Phase.SUCCEEDED:
             raise Refused(Refusal.JOB_ENDED, "the ClimateJob has ended otherwise")
         logger.info("Took a result", extra=fields(job=name, pod=pod.metadata.name))
+
+    async def _fetch_status(self, name: str) -> ClimateJobStatus | None:
+        try:
+            return read_entry(await self._cluster.get(CLIMATEJOBS, name)).climatejob.status
+        except NotFound:
+            return None
+        except ClusterError as error:
+            raise Refused(Refusal.NOT_WRITTEN, f"the result may not be written yet: {error}") from error
 
     async def _identify(self, token: str) -> Bearer:
         try:
