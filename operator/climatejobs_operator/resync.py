@@ -7,9 +7,10 @@ listing of kopf's, and one is made every resync period in any case.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from climatejobs_operator.cache import Cache, pod_job_name
-from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS, Cluster, ClusterError, Resource
+from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS, Cluster, ClusterError, Page, Resource
 from climatejobs_operator.entries import Entry, identify, read_entry
 from climatejobs_operator.handlers import LIVE, MANAGED
 from climatejobs_operator.jobs import Job
@@ -68,15 +69,19 @@ class Resync:
     async def compare(self) -> None:
         """One comparison; every job in hand is looked at afterwards."""
         # Jobs and pods before ClimateJobs: one that is known then has all that had been made for it.
-        repaired = {
-            PODS.plural: await self._compare(PODS, self._cache.pods, Pod.model_validate, pod_job_name, labels=MANAGED),
-            JOBS.plural: await self._compare(
-                JOBS, self._cache.jobs, Job.model_validate, lambda job: job.metadata.name, labels=MANAGED
-            ),
-            CLIMATEJOBS.plural: await self._compare(
-                CLIMATEJOBS, self._cache.climatejobs, read_entry, lambda entry: entry.metadata.name, fields_=LIVE
-            ),
-        }
+        pods = _Comparison(PODS, self._cache.pods, Pod.model_validate, pod_job_name)
+        jobs = _Comparison(JOBS, self._cache.jobs, Job.model_validate, lambda job: job.metadata.name)
+        climatejobs = _Comparison(CLIMATEJOBS, self._cache.climatejobs, read_entry, lambda entry: entry.metadata.name)
+        for children in (pods, jobs):
+            async for page in self._cluster.list_pages(children.resource, labels=MANAGED):
+                children.look_at(page)
+        # Both at once: a pod that has gone with its Job would be missed while the Job is still believed in.
+        repaired = {JOBS.plural: self._put_right(jobs), PODS.plural: self._put_right(pods)}
+        count = 0
+        async for page in self._cluster.list_pages(CLIMATEJOBS, fields=LIVE):
+            climatejobs.look_at(page)
+            count += self._take_in(climatejobs)  # page by page: there may be thousands
+        repaired[CLIMATEJOBS.plural] = count + self._put_right(climatejobs)
         for name in self._cache.climatejobs.names():
             self._queue.add(name, patient=True)
         logger.info(
@@ -85,34 +90,47 @@ class Resync:
             extra=fields(jobs=len(self._cache.climatejobs)),
         )
 
-    async def _compare[T: HasMetadata](
-        self,
-        resource: Resource,
-        shelf: Shelf[T],
-        read: Callable[[Mapping[str, object]], T],
-        key: Callable[[T], str],
-        *,
-        labels: str = "",
-        fields_: str = "",
-    ) -> int:
-        listed: set[str] = set()
-        version = repaired = 0
-        async for page in self._cluster.list_pages(resource, labels=labels, fields=fields_):
-            version = int(page.version)
-            for manifest in page.items:
-                identity = identify(manifest)
-                listed.add(identity.name)
-                if shelf.is_news(identity.name, identity.version):
-                    item = read(manifest)
-                    shelf.put(item)
-                    self._queue.add(key(item))
-                    repaired += 1
-        gone = shelf.find_gone(listed, version)
+    def _put_right[T: HasMetadata](self, seen: "_Comparison[T]") -> int:
+        """Take in what a whole list has shown; how much was new."""
+        repaired = self._take_in(seen)
+        gone = seen.shelf.find_gone(seen.listed, seen.version)
         for item in gone:
-            self._pulse.hear(resource.plural, item.metadata.name, version)
+            self._pulse.hear(seen.resource.plural, item.metadata.name, seen.version)
             if isinstance(item, Entry):
                 self._cache.end(item.metadata.name, item.metadata.version)
             else:
-                shelf.discard([item])
-            self._queue.add(key(item))
+                seen.shelf.discard([item])
+            self._queue.add(seen.key(item))
         return repaired + len(gone)
+
+    def _take_in[T: HasMetadata](self, seen: "_Comparison[T]") -> int:
+        news, seen.news = seen.news, []
+        for item in news:
+            if seen.shelf.put(item):
+                self._queue.add(seen.key(item))
+        return len(news)
+
+
+@dataclass
+class _Comparison[T: HasMetadata]:
+    """A list of one kind, held against what is known."""
+
+    resource: Resource
+    shelf: Shelf[T]
+    read: Callable[[Mapping[str, object]], T]
+    key: Callable[[T], str]
+    """Which ClimateJob an object belongs to."""
+    version: int = 0
+    """Of the list."""
+    listed: set[str] = field(default_factory=set[str])
+    news: list[T] = field(default_factory=list[T])
+    """Objects of which a later version is listed than is known."""
+
+    def look_at(self, page: Page) -> None:
+        """Note what is there, and read what is new."""
+        self.version = int(page.version)
+        for manifest in page.items:
+            identity = identify(manifest)
+            self.listed.add(identity.name)
+            if self.shelf.is_news(identity.name, identity.version):
+                self.news.append(self.read(manifest))

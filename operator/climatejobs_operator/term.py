@@ -31,6 +31,7 @@ from climatejobs_operator.resync import Resync
 from climatejobs_operator.settings import Settings
 from climatejobs_operator.stopping import Stop
 from climatejobs_operator.tokens import Tokens
+from climatejobs_operator.watching import keep_watching
 from climatejobs_operator.workqueue import WorkQueue
 
 chance = SystemRandom().random
@@ -95,7 +96,8 @@ class Term:
         """
         over = asyncio.Event()
         # kopf, when it ends, ends all tasks that are younger than itself: it is the last to begin.
-        parts = [holding, stop.wait(), *self.parts(), self._watch(over, stop)]
+        watching = keep_watching(lambda: self._watch(over, stop), chance)
+        parts = [holding, stop.wait(), *self.parts(), watching]
         tasks = [asyncio.create_task(part) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -106,11 +108,7 @@ class Term:
             task.result()
 
     async def _watch(self, over: asyncio.Event, stop: Stop) -> None:
-        """kopf, until the term is over.
-
-        kopf takes the signals for itself as it begins, and they are taken back. Once `over` is set its end is
-        meant; without that it would kill the process some time later.
-        """
+        """kopf, until the term is over. It takes the signals for itself as it begins, and they are taken back."""
         begun = asyncio.Event()
         watching = asyncio.create_task(
             kopf.operator(

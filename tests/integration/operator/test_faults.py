@@ -1,0 +1,171 @@
+"""What networks and busy API servers do to an operator: nothing is lost or done twice, and its process goes on.
+
+A real API server and the real Job controller; a proxy between them and the operator brings the faults.
+"""
+
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+import yaml
+
+from climatejobs.names import ExitCode
+from tests.cluster_objects import ClimateJobs, Manifest, wait_until
+from tests.integration.conftest import ControlPlane, cluster_tool
+from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.kubelet import Kubelet, success_message
+from tests.integration.operator.proxy import Proxy
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def proxy(control_plane: ControlPlane, stopped_operator: OperatorProcess, tmp_path: Path) -> Iterator[Proxy]:
+    """The proxy, in the way of the operator, which has not been started."""
+    proxy = Proxy(control_plane.kubeconfig)
+    with proxy.run():
+        kubeconfig = tmp_path / "kubeconfig"
+        config: Manifest = yaml.safe_load(kubeconfig.read_text())
+        for cluster in config["clusters"]:
+            cluster["cluster"] = {"server": f"http://127.0.0.1:{proxy.port}"}
+        kubeconfig.write_text(yaml.safe_dump(config))
+        yield proxy
+        if stopped_operator.running:
+            stopped_operator.kill()
+
+
+def run(climate_jobs: ClimateJobs, kubelet: Kubelet, name: str) -> None:
+    """A whole life, with one attempt and one pod."""
+    climate_jobs.create(name)
+    pod = kubelet.await_pod(name, seconds=60)
+    kubelet.run(pod)
+    climate_jobs.wait_for(name, "Running")
+    kubelet.finish(pod, ExitCode.DONE, success_message())
+    assert climate_jobs.wait_for(name, "Succeeded")["status"]["attempts"] == 1
+    assert len(kubelet.pods(name)) == 1
+
+
+class TestAWatch:
+    def test_that_begins_again_after_a_410_misses_no_deletion(
+        self,
+        proxy: Proxy,
+        stopped_operator: OperatorProcess,
+        control_plane: ControlPlane,
+        climate_jobs: ClimateJobs,
+        kubelet: Kubelet,
+    ) -> None:
+        objects, namespace = control_plane.objects, climate_jobs.namespace
+
+        def batch_job() -> Manifest | None:
+            return objects.find("Job", "robbed", namespace, version="batch/v1")
+
+        stopped_operator.start()
+        climate_jobs.create("robbed")
+        kubelet.run(kubelet.await_pod("robbed"))
+        climate_jobs.wait_for("robbed", "Running")
+        proxy.filter = lambda _event: 0
+        first = batch_job()
+        assert first is not None
+        objects.delete("Job", "robbed", namespace, version="batch/v1")
+        wait_until(lambda: not kubelet.pods("robbed"), "the pods to be collected")
+        proxy.filter = lambda _event: 1
+        assert proxy.say_in_watches(410) == 3
+        wait_until(lambda: (job := batch_job()) and job["metadata"]["uid"] != first["metadata"]["uid"], "a second Job")
+        wait_until(lambda: climate_jobs.get("robbed")["status"]["attempts"] == 2, "the second attempt")
+        assert stopped_operator.running
+
+    @pytest.mark.parametrize("code", [500, 504])
+    def test_that_fails_is_begun_again_by_the_same_process(
+        self, code: int, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet
+    ) -> None:
+        stopped_operator.start()
+        run(climate_jobs, kubelet, "before")
+        proxy.say_in_watches(code)
+        run(climate_jobs, kubelet, "after")
+        assert stopped_operator.running
+        assert "The watches broke off" in stopped_operator.log
+
+    def test_that_is_silent_is_made_up_for(
+        self, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet
+    ) -> None:
+        proxy.filter = lambda _event: 0
+        stopped_operator.start(resync_seconds=1)
+        run(climate_jobs, kubelet, "unheard")
+
+    def test_that_loses_and_repeats_events_does_no_harm(
+        self, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet
+    ) -> None:
+        times = cycle([0, 2, 1, 0, 3])
+        proxy.filter = lambda _event: next(times)
+        stopped_operator.start(resync_seconds=1)
+        for name in ("a", "b", "c"):
+            climate_jobs.create(name)
+        for name in ("a", "b", "c"):
+            kubelet.finish(kubelet.await_pod(name), ExitCode.DONE, success_message())
+        for name in ("a", "b", "c"):
+            assert climate_jobs.wait_for(name, "Succeeded")["status"]["attempts"] == 1
+            assert len(kubelet.pods(name)) == 1
+
+
+class TestARequest:
+    @pytest.mark.parametrize(
+        ("method", "path", "status"),
+        [
+            ("POST", "/jobs", 409),
+            ("POST", "/jobs", 422),
+            ("POST", "/jobs", 429),
+            ("POST", "/jobs", 500),
+            ("PATCH", "/status", 409),
+            ("PATCH", "/status", 422),
+            ("PATCH", "/status", 503),
+            ("POST", "/events", 500),
+        ],
+    )
+    def test_that_is_refused_twice_is_made_again(
+        self,
+        method: str,
+        path: str,
+        status: int,
+        proxy: Proxy,
+        stopped_operator: OperatorProcess,
+        climate_jobs: ClimateJobs,
+        kubelet: Kubelet,
+    ) -> None:
+        refusal = proxy.refuse(method, path, status, times=2)
+        stopped_operator.start()
+        run(climate_jobs, kubelet, "stubborn")
+        assert len(refusal.at) == 2
+
+    def test_waits_for_as_long_as_it_is_asked_to(
+        self, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet
+    ) -> None:
+        refusal = proxy.refuse("POST", "/jobs", 429, retry_after=3)
+        stopped_operator.start()
+        climate_jobs.create("patient")
+        kubelet.await_pod("patient")
+        later = [time for time, method, path in proxy.arrivals if method == "POST" and path.endswith("/jobs")]
+        assert later[1] - refusal.at[0] >= 3
+
+    def test_that_the_cluster_will_not_have_is_said(
+        self, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs
+    ) -> None:
+        proxy.refuse("POST", "/jobs", 403, times=1000)
+        stopped_operator.start()
+        climate_jobs.create("unwelcome")
+        status = climate_jobs.wait_for("unwelcome", "Pending")["status"]
+        assert status["message"].startswith("The cluster refuses to make the Job: a fault was injected")
+
+
+def test_an_api_server_that_restarts_costs_nothing(
+    control_plane: ControlPlane, operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet
+) -> None:
+    climate_jobs.create("survivor")
+    pod = kubelet.await_pod("survivor")
+    kubelet.run(pod)
+    climate_jobs.wait_for("survivor", "Running")
+    cluster_tool(control_plane.name, "restart", "kube-apiserver")
+    kubelet.finish(pod, ExitCode.DONE, success_message())
+    assert climate_jobs.wait_for("survivor", "Succeeded")["status"]["attempts"] == 1
+    run(climate_jobs, kubelet, "later")
+    assert operator.running
