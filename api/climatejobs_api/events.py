@@ -47,7 +47,7 @@ async def stream_events(
     while True:
         if job.metadata.resource_version != version:
             version = job.metadata.resource_version
-            data = render(describe_job(job, links))
+            data = render(describe_job(job, links, store.place_in_line(job)))
             if data != said:
                 said = data
                 yield encode_event(data, version=version)

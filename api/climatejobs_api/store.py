@@ -162,6 +162,10 @@ class JobStore(Protocol):
         """At most that many jobs that match, newest first, up to the one that precedes `than`."""
         ...
 
+    def place_in_line(self, job: ClimateJob) -> int | None:
+        """How many jobs start before this one, and itself; None where it does not wait for a slot."""
+        ...
+
     async def find(self, name: str) -> ClimateJob | None:
         """The job of that name, if there is one."""
         ...

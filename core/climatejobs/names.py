@@ -42,6 +42,9 @@ REPORT_AUDIENCE = f"{GROUP}/reports"
 """Whom the tokens are for with which runners report: they are good for nothing else."""
 REPORT_PATH = "/reports"
 
+IN_LINE = "Waiting in line, place "
+"""How `status.message` begins while a ClimateJob waits for a slot; the number that follows may be out of date."""
+
 RUNNER_CONTAINER = "runner"
 DATA_VOLUME = "data"
 

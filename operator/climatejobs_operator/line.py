@@ -3,21 +3,20 @@
 from datetime import datetime, timedelta
 
 from climatejobs.model import ClimateJobStatus
-from climatejobs.names import Reason
+from climatejobs.names import IN_LINE, Reason
 from climatejobs_operator.observation import Decision, Place
 
 ANNOUNCEMENT_PAUSE = timedelta(seconds=60)
 """Between two words to a waiting job on its place in line: a line of thousands must not become thousands of writes."""
-_IN_LINE = "Waiting in line, place "
 
 
 def plan_waiting(waiting: ClimateJobStatus, said: ClimateJobStatus, place: Place, now: datetime) -> Decision:
     """A job without a slot; `said` is its status so far."""
     due = None if place.announced_at is None else place.announced_at + ANNOUNCEMENT_PAUSE
-    told = said.phase is waiting.phase and said.message is not None and said.message.startswith(_IN_LINE)
+    told = said.phase is waiting.phase and said.message is not None and said.message.startswith(IN_LINE)
     if told and (not place.told_again or (due is not None and now < due)):
         kept = waiting.model_copy(update={"message": said.message})
         return Decision(kept, Reason.QUEUED, wake_at=due if place.told_again else None)
-    message = f"{_IN_LINE}{place.number}."
+    message = f"{IN_LINE}{place.number}."
     wake_at = now + ANNOUNCEMENT_PAUSE if place.told_again else None
     return Decision(waiting.model_copy(update={"message": message}), Reason.QUEUED, wake_at=wake_at)

@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from climatejobs_api.cluster.records import Record
+from climatejobs_api.cluster.records import Record, Turn
 from climatejobs_api.store import Position
 
 type Condition = Callable[[Record | None], bool]
@@ -27,6 +27,8 @@ class JobCache:
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
         self._order: list[Position] = []
+        self._line: list[Turn] = []
+        """Of the jobs that wait for a slot."""
         self._removed: set[str] = set()
         """Uids of jobs that this replica has removed while older news of them may still arrive."""
         self._waiting: dict[str, set[_Wait]] = {}
@@ -52,6 +54,11 @@ class JobCache:
         for index in range(bisect_right(self._order, after), len(self._order)):
             yield self._records[self._order[index].name]
 
+    def place_in_line(self, name: str) -> int | None:
+        """How many jobs start before this one, and itself; None where it does not wait for a slot."""
+        record = self._records.get(name)
+        return bisect_right(self._line, record.turn) if record is not None and record.turn is not None else None
+
     def put_own(self, record: Record) -> None:
         """Take a job as a call of this replica has given it.
 
@@ -65,6 +72,7 @@ class JobCache:
         known = self._records.get(record.name)
         if record.uid in self._removed or (known is not None and known.version >= record.version):
             return
+        self._change_turn(known.turn if known is not None else None, record.turn)
         if known is not None and known.position != record.position:
             self._forget_position(known.position)
             known = None
@@ -107,6 +115,7 @@ class JobCache:
         self._removed.difference_update(uid for uid in removed_before if uid not in uids)
         self._records = {**listed, **kept}
         self._order = sorted(record.position for record in self._records.values())
+        self._line = sorted(record.turn for record in self._records.values() if record.turn is not None)
         self.advance(version)
         for name in list(self._waiting):
             self._tell(name)
@@ -156,7 +165,16 @@ class JobCache:
             for wait in waiting:
                 _wake(wait)
 
+    def _change_turn(self, before: Turn | None, after: Turn | None) -> None:
+        if before == after:
+            return
+        if before is not None:
+            del self._line[bisect_left(self._line, before)]
+        if after is not None:
+            insort(self._line, after)
+
     def _forget(self, record: Record) -> None:
+        self._change_turn(record.turn, None)
         del self._records[record.name]
         self._forget_position(record.position)
         self._tell(record.name)

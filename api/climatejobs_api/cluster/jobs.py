@@ -76,6 +76,9 @@ class ClusterJobs:
         self._require_current()
         return _read_matching(self._cache.oldest_first(after=than), limit, matches)[::-1]
 
+    def place_in_line(self, job: ClimateJob) -> int | None:
+        return self._cache.place_in_line(job.metadata.name)
+
     async def find(self, name: str) -> ClimateJob | None:
         self._require_current()
         record = self._cache.find(name)

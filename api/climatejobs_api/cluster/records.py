@@ -7,13 +7,21 @@ taken out, and the model of core reads the rest on demand.
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 from pydantic import ValidationError
 
 from climatejobs.model import ClimateJob, Phase, submission_time
-from climatejobs.names import GROUP
+from climatejobs.names import GROUP, IN_LINE
 from climatejobs_api.store import Position, UnreadableJob, position_of
+
+
+class Turn(NamedTuple):
+    """When a waiting job starts: those of higher priority first, then those submitted earlier."""
+
+    precedence: int
+    position: Position
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -27,6 +35,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     phase: Phase
     stopping: bool
     """Whether it is to be stopped, whatever its phase."""
+    turn: Turn | None
+    """Set while it waits for a slot."""
     started: datetime | None
     finished: datetime | None
     content: bytes
@@ -69,10 +79,13 @@ class _Manifest(msgspec.Struct):
 class _SpecHead(msgspec.Struct):
     process: str = ""
     cancel: bool = False
+    suspend: bool = False
+    priority: int = 0
 
 
 class _StatusHead(msgspec.Struct, rename="camel"):
     phase: str | None = None
+    message: str = ""
     started_at: str | None = None
     finished_at: str | None = None
 
@@ -166,13 +179,16 @@ def _keep(manifest: _Manifest) -> Record:
     metadata.labels = _own(metadata.labels)
     submitted_at = submission_time(metadata.annotations, datetime.fromisoformat(metadata.creation_timestamp))
     spec, status = _read_spec.decode(manifest.spec), _read_status.decode(manifest.status)
+    position = position_of(submitted_at, metadata.name)
+    waits = status.message.startswith(IN_LINE) and not (spec.cancel or spec.suspend)
     return Record(
-        position=position_of(submitted_at, metadata.name),
+        position=position,
         uid=metadata.uid,
         version=int(metadata.resource_version),
         process=sys.intern(spec.process),
         phase=_PHASES.get(status.phase or "", Phase.PENDING),
         stopping=spec.cancel or metadata.deletion_timestamp is not None,
+        turn=Turn(-spec.priority, position) if waits else None,
         started=_moment(status.started_at),
         finished=_moment(status.finished_at),
         content=_encoder.encode(manifest),

@@ -118,7 +118,8 @@ async def get_jobs(  # noqa: PLR0917  # by position or by name: the framework de
         if more if backwards else place is not None and store.newer(1, than=first, matches=matches):
             href = _page(links, request, encode_place(Direction.NEWER, first))
             own.append(Link(href=href, rel="prev", type=JSON, title="Newer jobs"))
-    return respond(JobList(jobs=tuple(describe_job(job, links) for job in page), links=tuple(own)))
+    jobs = tuple(describe_job(job, links, store.place_in_line(job)) for job in page)
+    return respond(JobList(jobs=jobs, links=tuple(own)))
 
 
 @router.get(
@@ -131,10 +132,11 @@ async def get_jobs(  # noqa: PLR0917  # by position or by name: the framework de
 )
 async def get_status(job_id: JobId, request: Request, context: Current, links: RequestLinks) -> Response:
     job = await find_job(context, job_id)
-    headers = {**_validators(job), **retry_after(job, context.now())}
-    if _is_known(request, job):
+    place = context.store.place_in_line(job)
+    headers = {**_validators(job, place), **retry_after(job, context.now())}
+    if _is_known(request, job, place):
         return Response(status_code=304, headers=headers)
-    return respond(describe_job(job, links), headers=headers)
+    return respond(describe_job(job, links, place), headers=headers)
 
 
 @router.delete(
@@ -203,17 +205,19 @@ async def find_job(context: Context, job_id: str) -> ClimateJob:
     return job
 
 
-def _validators(job: ClimateJob) -> dict[str, str]:
-    return {"ETag": f"W/{_etag(job)}", "Cache-Control": "no-cache"}
+def _validators(job: ClimateJob, place: int | None = None) -> dict[str, str]:
+    return {"ETag": f"W/{_etag(job, place)}", "Cache-Control": "no-cache"}
 
 
-def _is_known(request: Request, job: ClimateJob) -> bool:
+def _is_known(request: Request, job: ClimateJob, place: int | None = None) -> bool:
     """Whether the client holds the answer already."""
-    return matches_etag(request.headers.get("if-none-match"), _etag(job))
+    return matches_etag(request.headers.get("if-none-match"), _etag(job, place))
 
 
-def _etag(job: ClimateJob) -> str:
-    return f'"{job.metadata.uid}-{job.metadata.resource_version}"'
+def _etag(job: ClimateJob, place: int | None) -> str:
+    """A job moves on in line without a change of its own."""
+    where = "" if place is None else f"-{place}"
+    return f'"{job.metadata.uid}-{job.metadata.resource_version}{where}"'
 
 
 def _page(links: Links, request: Request, cursor: str | None) -> str:

@@ -165,7 +165,8 @@ async def execute(  # noqa: PLR0917  # by position or by name: the framework dec
     if ended is None or ended.phase is Phase.CANCELLED:
         latest = await context.store.find(job.metadata.name) or job
         headers |= {"Location": links.job(job.metadata.name), **retry_after(latest, context.now())}
-        return respond(describe_job(latest, links), 201 if context.settings.strict else 202, headers)
+        place = context.store.place_in_line(latest)
+        return respond(describe_job(latest, links, place), 201 if context.settings.strict else 202, headers)
     headers["Link"] = f'<{links.job(job.metadata.name)}>; rel="monitor"'
     try:
         check_results(ended)

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from climatejobs.model import ClimateJob, ClimateJobStatus, Phase
+from climatejobs.names import IN_LINE
 from climatejobs.ogc.documents import Document, Link
 from climatejobs.ogc.links import JSON, RELATIONS, Links
 
@@ -58,6 +59,9 @@ class StatusInfo(Document):
     updated: datetime
     progress: int | None = Field(default=None, ge=0, le=100)
     phase: Phase = Field(description="The state in this project's finer terms.")
+    place_in_line: int | None = Field(
+        default=None, description="How many jobs start before this one, and itself, while it waits for a slot."
+    )
     attempt: int | None = Field(default=None, description="Attempts begun, the current one included.")
     max_attempts: int
     retry_after: datetime | None = Field(default=None, description="When the next attempt is expected to start.")
@@ -88,20 +92,21 @@ def is_stopping(job: ClimateJob) -> bool:
     return not job.phase.terminal and (job.spec.cancel or job.metadata.deletion_timestamp is not None)
 
 
-def describe_job(job: ClimateJob, links: Links) -> StatusInfo:
-    """The state of a job as it is answered."""
+def describe_job(job: ClimateJob, links: Links, place: int | None = None) -> StatusInfo:
+    """The state of a job as it is answered; `place` is the one in line that it has now, if it waits for a slot."""
     status, code = job.status, status_code(job)
     return StatusInfo(
         job_id=job.metadata.name,
         process_id=job.spec.process,
         status=code,
-        message="stopping" if is_stopping(job) else status.message or code,
+        message=_message(job, code, place),
         created=job.submitted_at,
         started=status.started_at,
         finished=status.finished_at,
         updated=_last_change(job),
         progress=_percent(job),
         phase=job.phase,
+        place_in_line=place,
         attempt=status.attempts,
         max_attempts=job.spec.max_attempts,
         retry_after=None if job.phase.terminal else status.retry_at,
@@ -120,6 +125,12 @@ def describe_removed(job: ClimateJob, links: Links) -> StatusInfo:
             "links": (_up(links),),
         }
     )
+
+
+def _message(job: ClimateJob, code: StatusCode, place: int | None) -> str:
+    if is_stopping(job):
+        return "stopping"
+    return f"{IN_LINE}{place}." if place is not None else job.status.message or code
 
 
 def _percent(job: ClimateJob) -> int | None:

@@ -98,6 +98,11 @@ class MortalOperator:
         pulse = Pulse(self.queue, loop.time)
         cache = Cache()
         self.intake = Intake(cache, self.queue, pulse)
+
+        def now() -> datetime:
+            return datetime.now(UTC)
+
+        reports = Reports(cache, lambda job, _seconds: self.queue.add(job), per_second=20, clock=loop.time, now=now)
         # It has all of a session that the client uses.
         cluster = Cluster(cast(aiohttp.ClientSession, session), server, namespace)
         self._resync = Resync(cluster, cache, self.queue, pulse, 600)
@@ -109,16 +114,10 @@ class MortalOperator:
             self.intake,
             settings,
             line=Line(cache, Limits(), self.queue.add),
-            expiry=Expiry(cluster, self.queue, settings, now=lambda: datetime.now(UTC)),
-            reports=Reports(
-                cache,
-                self.queue.add_after,
-                per_second=settings.progress_per_second,
-                clock=loop.time,
-                now=lambda: datetime.now(UTC),
-            ),
+            expiry=Expiry(cluster, self.queue, settings, now=now),
+            reports=reports,
             instance="mortal",
-            now=lambda: datetime.now(UTC),
+            now=now,
         )
 
     @property

@@ -41,6 +41,9 @@ class MemoryJobs:
     def newer(self, limit: int, *, than: Position, matches: Callable[[JobFacts], bool] = any_job) -> list[ClimateJob]:
         return _read(self.cache.oldest_first(after=than), limit, matches)[::-1]
 
+    def place_in_line(self, job: ClimateJob) -> int | None:
+        return self.cache.place_in_line(job.metadata.name)
+
     async def find(self, name: str) -> ClimateJob | None:
         record = self.cache.find(name)
         return record.read() if record else None

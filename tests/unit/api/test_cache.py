@@ -30,6 +30,28 @@ def test_jobs_are_newest_first_whatever_order_they_come_in() -> None:
     assert order(cache) == ["echo-5", "echo-4", "echo-2"]
 
 
+def test_the_place_in_line_is_that_of_the_moment() -> None:
+    cache = JobCache()
+    told = {"message": "Waiting in line, place 99.", "phase": "Pending"}
+    for number in (1, 2, 3):
+        cache.put(numbered(number, **told))
+    cache.put(numbered(4, spec={"priority": 5}, **told))
+    cache.put(numbered(5, phase="Pending", message="Waiting for a pod."))
+    cache.put(numbered(6, spec={"cancel": True}, **told))
+
+    def places() -> list[int | None]:
+        return [cache.place_in_line(f"echo-{number}") for number in range(1, 7)]
+
+    assert places() == [2, 3, 4, 1, None, None]
+    cache.put(numbered(3, version=2, spec={"priority": 9}, **told))
+    assert places() == [3, 4, 1, 2, None, None]
+    cache.put(numbered(4, version=2, phase="Running", message="Running."))
+    cache.drop("echo-1", "uid-echo-1")
+    assert places() == [None, 2, 1, None, None, None]
+    cache.replace([numbered(2, version=3, **told), numbered(7, **told)], 9, removed_before=())
+    assert [cache.place_in_line(name) for name in ("echo-2", "echo-7", "echo-3")] == [1, 2, None]
+
+
 def test_a_page_begins_after_a_position_that_may_be_gone() -> None:
     cache = JobCache()
     for number in range(5):

@@ -90,6 +90,20 @@ async def test_a_job_that_has_not_changed_is_not_sent_again(client: httpx.AsyncC
     assert changed.headers["etag"] != first.headers["etag"]
 
 
+async def test_a_waiting_job_tells_its_place_of_this_moment(client: httpx.AsyncClient, jobs: MemoryJobs) -> None:
+    first, second = await submit(client), await submit(client)
+    for name in (first, second):
+        jobs.change(name, phase="Pending", message="Waiting in line, place 7.")
+    answer = await client.get(f"/jobs/{second}")
+    assert (answer.json()["placeInLine"], answer.json()["message"]) == (2, "Waiting in line, place 2.")
+    assert [job.get("placeInLine") for job in (await client.get("/jobs")).json()["jobs"]] == [2, 1]
+    jobs.change(first, phase="Running", message="Running.")
+    known = {"If-None-Match": answer.headers["etag"]}
+    moved = await client.get(f"/jobs/{second}", headers=known)
+    assert (moved.status_code, moved.json()["placeInLine"]) == (200, 1)
+    assert "placeInLine" not in (await client.get(f"/jobs/{first}")).json()
+
+
 async def test_a_live_job_says_when_to_look_again(client: httpx.AsyncClient, jobs: MemoryJobs) -> None:
     response = await client.post("/processes/echo/execution", json=ECHO, headers=ASYNC)
     name = response.json()["jobID"]
