@@ -70,7 +70,7 @@ class TestAWatch:
         objects.delete("Job", "robbed", namespace, version="batch/v1")
         wait_until(lambda: not kubelet.pods("robbed"), "the pods to be collected")
         proxy.filter = lambda _event: 1
-        assert proxy.say_in_watches(410) == 3
+        assert proxy.say_in_watches(410) >= 3  # those of ClimateJobs, Jobs and pods
         wait_until(lambda: (job := batch_job()) and job["metadata"]["uid"] != first["metadata"]["uid"], "a second Job")
         wait_until(lambda: climate_jobs.get("robbed")["status"]["attempts"] == 2, "the second attempt")
         assert stopped_operator.running
