@@ -105,7 +105,8 @@ def _plan_wait(
         trouble = wait.trouble.model_copy(
             update={"detail": shorten(wait.message.rstrip("."), 2048), "attempt": current.attempts}
         )
-        return fail(seen, trouble, now, attempts=current.attempts)
+        # Nothing is going to happen to the Job by itself, so what is left of it has to be looked for.
+        return replace(fail(seen, trouble, now, attempts=current.attempts), wake_at=now)
     if not begun:
         pending = current.model_copy(update={"phase": Phase.PENDING, "message": shorten(wait.message, 2048)})
         return Decision(pending, Reason.JOB_CREATED, wake_at=wake_at, puzzle=wait.puzzle)

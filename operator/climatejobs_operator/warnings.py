@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from climatejobs.model import KubernetesModel, Time
 from climatejobs_operator.observation import ClusterWarning
 
-STALE_AFTER = timedelta(minutes=5)
-"""The Job controller tries again at least this often, so an older warning is of something that is over."""
+STALE_AFTER = timedelta(minutes=8)
+"""Older warnings are of something that is over: what fails is tried again every two minutes at least, and a component
+that has told of an object 25 times may tell again every five minutes."""
 
 
 class WarningEvent(KubernetesModel):

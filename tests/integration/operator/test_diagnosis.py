@@ -2,12 +2,32 @@
 
 import pytest
 
-from tests.cluster_objects import ClimateJobs, wait_until
+from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, wait_until
 from tests.integration.conftest import ControlPlane
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.kubelet import Kubelet
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def objects(control_plane: ControlPlane) -> ClusterObjects:
+    return control_plane.objects
+
+
+def wait_for_message(climate_jobs: ClimateJobs, name: str, words: str) -> Manifest:
+    def look() -> Manifest | None:
+        status: Manifest = climate_jobs.get(name).get("status") or {}
+        return status if words in status.get("message", "") else None
+
+    return wait_until(look, f"{name} to say: {words}", 30, lambda: str(climate_jobs.get(name).get("status")))
+
+
+def wait_until_nothing_is_left(objects: ClusterObjects, kubelet: Kubelet, namespace: str, name: str) -> None:
+    def gone() -> bool:
+        return objects.find("Job", name, namespace, version="batch/v1") is None and kubelet.pods(name) == []
+
+    wait_until(gone, f"Job and pods of {name} to be gone", 20)
 
 
 @pytest.mark.usefixtures("operator")
@@ -37,3 +57,50 @@ def test_the_pod_of_a_lost_node_is_given_up_and_replaced_at_no_cost(
     wait_until(lambda: control_plane.objects.find("Pod", name, climate_jobs.namespace) is None, f"{name} to vanish", 30)
     wait_until(lambda: kubelet.pods("lost"), "another pod", 40)
     assert climate_jobs.get("lost")["status"]["attempts"] == 1
+
+
+def test_a_job_whose_pod_the_namespace_s_policy_refuses_fails_after_a_while(
+    stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet, objects: ClusterObjects
+) -> None:
+    labels = {"pod-security.kubernetes.io/enforce": "baseline"}
+    objects.patch("Namespace", climate_jobs.namespace, None, {"metadata": {"labels": labels}})
+    stopped_operator.start(start_timeout_seconds=8, runner_pod='{"hostNetwork": true}')
+    climate_jobs.create("unwelcome")
+    waiting = wait_for_message(climate_jobs, "unwelcome", 'violates PodSecurity "baseline:latest": host namespaces')
+    assert waiting["phase"] == "Pending"
+    status = climate_jobs.wait_for("unwelcome", "Failed", seconds=30)["status"]
+    assert status["error"]["title"] == "Pod refused"
+    assert "host namespaces (hostNetwork=true)" in status["error"]["detail"]
+    assert "the namespace's rules do not let the runner's pods in" in status["error"]["hint"]
+    wait_until_nothing_is_left(objects, kubelet, climate_jobs.namespace, "unwelcome")
+
+
+def test_a_job_that_asks_for_more_than_the_namespace_allows_is_told_so(
+    stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, objects: ClusterObjects
+) -> None:
+    limit = {"type": "Container", "max": {"memory": "512Mi"}}
+    objects.create(
+        {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "limits"}, "spec": {"limits": [limit]}},
+        climate_jobs.namespace,
+    )
+    stopped_operator.start(start_timeout_seconds=5)
+    climate_jobs.create("greedy", resources={"memory": "4Gi"})
+    error = climate_jobs.wait_for("greedy", "Failed", seconds=40)["status"]["error"]
+    assert "maximum memory usage per Container is 512Mi, but limit is 4Gi" in error["detail"]
+    assert error["hint"] == "Submit again with resources that the namespace allows."
+
+
+def test_a_job_whose_image_cannot_be_pulled_fails_after_a_while(
+    stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet, objects: ClusterObjects
+) -> None:
+    stopped_operator.start(start_timeout_seconds=8)
+    climate_jobs.create("imageless")
+    pod = kubelet.await_pod("imageless")
+    kubelet.wait(pod, "ErrImagePull", "no such image")
+    wait_for_message(climate_jobs, "imageless", "cannot be pulled (ErrImagePull): no such image")
+    kubelet.wait(pod, "ImagePullBackOff", "Back-off pulling image")
+    status = climate_jobs.wait_for("imageless", "Failed", seconds=30)["status"]
+    assert status["error"]["title"] == "Image cannot be pulled"
+    assert status["error"]["detail"].endswith("(ErrImagePull): no such image"), "the words that say more"
+    assert status["attempts"] == 1
+    wait_until_nothing_is_left(objects, kubelet, climate_jobs.namespace, "imageless")

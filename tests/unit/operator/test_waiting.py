@@ -10,7 +10,7 @@ from climatejobs_operator.observation import ClusterWarning
 from climatejobs_operator.plan import Plan
 from climatejobs_operator.pods import Pod
 from climatejobs_operator.waiting import describe_waiting
-from climatejobs_operator.warnings import WarningEvent, find_latest
+from climatejobs_operator.warnings import STALE_AFTER, WarningEvent, find_latest
 from tests.unit.operator.builders import (
     NOW,
     PENDING,
@@ -104,6 +104,7 @@ class TestAJobWithoutAPod:
         assert plan.status.message == "The cluster refuses the pod: ValidatingAdmissionPolicy 'p' denied request: no"
         assert plan.wake_at == NOW + timedelta(seconds=1)
         over = plan_for(make_climatejob(status=PENDING), make_job(started=-PATIENCE), warning=POLICY)
+        assert over.wake_at == NOW, "to delete what is left, of which nothing is going to be heard"
         assert error_of(over) == (
             "Pod refused",
             "The cluster refuses the pod: ValidatingAdmissionPolicy 'p' denied request: no",
@@ -174,5 +175,5 @@ def test_the_latest_warning_counts_unless_it_is_stale() -> None:
         for reason, seconds in (("Old", -40), ("New", -4), ("Older", -50))
     ]
     assert find_latest(events, NOW) == ClusterWarning("New", "new")
-    assert find_latest(events, NOW + timedelta(seconds=296)) is None
+    assert find_latest(events, NOW + STALE_AFTER - timedelta(seconds=4)) is None
     assert find_latest([], NOW) is None
