@@ -28,6 +28,8 @@ SCHEME = "s3://"
 _PUBLISHED = ".published"
 _VERSIONS_DEPTH = 3
 """Parts of ``datasets/<id>/versions``, below which versions lie."""
+_TABLES = (".parquet", ".csv")
+"""Endings of what lies beside a version."""
 _RETRY: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
 
 
@@ -113,6 +115,8 @@ class Bucket:
         if len(path.parts) <= _VERSIONS_DEPTH or path.parts[_VERSIONS_DEPTH - 1] != "versions":
             return
         version = PurePosixPath(*path.parts[: _VERSIONS_DEPTH + 1])
+        if version == path and path.suffix in _TABLES:
+            version = path.with_suffix(".zarr")
         if version not in self._complete:
             with _telling():
                 obstore.head(self._objects, f"{version}{_PUBLISHED}")

@@ -18,6 +18,7 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from climatejobs.ogc.links import CSV, JSON, PARQUET
 from climatejobs_api.buckets import Bucket
 from climatejobs_api.exchange import is_head
 from climatejobs_api.problems import Problem
@@ -28,6 +29,7 @@ type DataRoot = Path | Bucket
 AT_ONCE = 1024 * 1024
 """Bytes up to which a file is read and sent in one piece."""
 _JSON_NAMES = frozenset({"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"})
+_TABLES = {".parquet": PARQUET, ".csv": f"{CSV}; charset=utf-8"}
 _RANGE = re.compile(
     r"\s*bytes\s*=\s*(?:(?P<first>[0-9]{1,18})\s*-\s*(?P<last>[0-9]{1,18})?|-\s*(?P<suffix>[0-9]{1,18}))\s*"
 )
@@ -206,7 +208,7 @@ def _decide(name: str, size: int, etag: str, request: Request, cache_control: st
     headers = {"ETag": etag, "Cache-Control": cache_control, "Accept-Ranges": "bytes"}
     if matches_etag(request.headers.get("if-none-match"), etag):
         return _Answer(HTTPStatus.NOT_MODIFIED, headers, Span(0, 0))
-    headers["Content-Type"] = "application/json" if name in _JSON_NAMES else "application/octet-stream"
+    headers["Content-Type"] = _media_type(name)
     headers["X-Content-Type-Options"] = "nosniff"
     span, status = Span(0, size), HTTPStatus.OK
     if request.headers.get("if-range", etag) == etag:
@@ -221,6 +223,12 @@ def _decide(name: str, size: int, etag: str, request: Request, cache_control: st
             headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{size}"
     headers["Content-Length"] = str(span.length)
     return _Answer(status, headers, span)
+
+
+def _media_type(name: str) -> str:
+    if name in _JSON_NAMES:
+        return JSON
+    return _TABLES.get(PurePosixPath(name).suffix, "application/octet-stream")
 
 
 def _read_span(opened: int, span: Span) -> bytes:

@@ -3,7 +3,10 @@
 Ids and versions are checked here before any path is made of them.
 """
 
+import hashlib
+import json
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
@@ -91,6 +94,19 @@ class DatasetOutput(DataModel):
         )
 
 
+class TableOutput(DataModel):
+    """What a process says of the tables it has written beside a version."""
+
+    kind: Literal["table"] = "table"
+    id: DatasetId
+    version: Version
+    parquet: str
+    """Path relative to the data root."""
+    csv: str
+    """Path relative to the data root."""
+    rows: int
+
+
 class StoredValue(DataModel):
     """An output too large to travel in a status: a file below the data root."""
 
@@ -126,6 +142,12 @@ def derived_id(source: str, slug: str, method: str) -> str:
     return check_dataset_id(f"{source}_{slug}_{method}")
 
 
+def part_id(source: str, word: str, facts: Mapping[str, JsonValue]) -> str:
+    """Id of a data set that a process makes of a part of `source`: the same for the same facts."""
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return check_dataset_id(f"{source}_{word}_{hashlib.sha256(text.encode()).hexdigest()[:8]}")
+
+
 def pointer_path(dataset_id: str) -> PurePosixPath:
     """Path of `dataset.json`, relative to the data root."""
     return PurePosixPath("datasets", check_dataset_id(dataset_id), "dataset.json")
@@ -139,6 +161,16 @@ def versions_path(dataset_id: str) -> PurePosixPath:
 def store_path(dataset_id: str, version: str) -> PurePosixPath:
     """Path of one version's Zarr store, relative to the data root."""
     return versions_path(dataset_id) / f"{check_version(version)}.zarr"
+
+
+def table_path(dataset_id: str, version: str, suffix: Literal["parquet", "csv"]) -> PurePosixPath:
+    """Path of a table beside a version, relative to the data root."""
+    return versions_path(dataset_id) / f"{check_version(version)}.{suffix}"
+
+
+def zones_path(zones_id: str) -> PurePosixPath:
+    """Path of stored zones, relative to the data root."""
+    return PurePosixPath("zones", f"{check_dataset_id(zones_id)}.geojson")
 
 
 def value_path(job_uid: str, output: str) -> PurePosixPath:

@@ -19,6 +19,9 @@ from climatejobs_runner.packing import Packing, Values
 
 _NAMES_IN_VERSION_2 = "_ARRAY_DIMENSIONS"
 
+TEXT = "text"
+"""The type of values that are texts of any length."""
+
 
 @dataclass(frozen=True)
 class ArraySpec:
@@ -46,7 +49,7 @@ class Field:
         """The same as a specification: one chunk."""
         shape = self.values.shape
         chunks = tuple(max(1, length) for length in shape)
-        return ArraySpec(self.name, self.dimensions, shape, chunks, str(self.values.dtype), self.attributes)
+        return ArraySpec(self.name, self.dimensions, shape, chunks, _type_name(self.values.dtype), self.attributes)
 
 
 class StoredArray:
@@ -62,8 +65,8 @@ class StoredArray:
         if names is None or None in names:
             raise DataError(f"the dimensions of {name} have no names")
         self._array = array
-        self._packing = Packing.of(str(array.dtype), attributes)
-        self.stored_dtype = str(array.dtype)
+        self.stored_dtype = _type_name(array.dtype)
+        self._packing = None if self.stored_dtype == TEXT else Packing.of(self.stored_dtype, attributes)
         self.spec = ArraySpec(
             name=name,
             dimensions=cast(tuple[str, ...], tuple(names)),
@@ -144,3 +147,7 @@ def time_field(name: str, seconds: Counts, calendar: Calendar, kept: Mapping[str
     """A time coordinate as it is stored, in the coarsest unit that is exact, beside attributes that are kept."""
     numbers, units = timeaxis.encode(seconds, calendar)
     return Field(name, (name,), numbers, {**kept, **units, "standard_name": "time", "axis": "T"})
+
+
+def _type_name(dtype: np.dtype[np.generic]) -> str:
+    return TEXT if dtype.kind == "T" else str(dtype)

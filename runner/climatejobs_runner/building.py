@@ -1,6 +1,6 @@
 """Making a version of a data set by a recipe, alone or as one of several who share the work."""
 
-from typing import Protocol
+from typing import Protocol, Self
 
 from climatejobs.datasets import Dataset
 from climatejobs_runner import publication
@@ -27,6 +27,10 @@ class Recipe(Protocol):
     @property
     def chunks(self) -> int:
         """How many chunks along time there are; each can be computed on its own."""
+        ...
+
+    def pinned(self, dataset: Dataset) -> Self:
+        """The same recipe, for a result as another one has described it."""
         ...
 
     def prepare(self, store: Place) -> None:

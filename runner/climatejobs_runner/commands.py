@@ -75,6 +75,8 @@ def execute(options: Options, stop: Stop, sinks: Sequence[Sink] = ()) -> ResultD
     if not data.startswith(BUCKET):
         Path(data).mkdir(parents=True, exist_ok=True)
     attempt = _attempt(data, options, stop)
+    if options.command == "import-zones":
+        return ResultDocument(outputs={"zones": _import_zones(options, attempt)})
     output = _import(options, attempt) if options.command == "import" else _synthesize(options, attempt)
     return ResultDocument(outputs={"dataset": output.model_dump(mode="json")})
 
@@ -113,6 +115,12 @@ def _import(options: Options, attempt: Attempt) -> DatasetOutput:
         not_accumulated=tuple(options.not_accumulated),
     )
     return import_source(request, attempt)
+
+
+def _import_zones(options: Options, attempt: Attempt) -> dict[str, JsonValue]:
+    from climatejobs_runner.zones import import_zones  # noqa: PLC0415 - as heavy as what it serves
+
+    return import_zones(options.file, options.id, attempt)
 
 
 def _synthesize(options: Options, attempt: Attempt) -> DatasetOutput:
@@ -253,8 +261,16 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument("--days", metavar="N", type=_positive, default=60)
     synthesize.add_argument("--size", metavar="N", type=_positive, default=40, help="cells along each side")
 
+    zones = commands.add_parser(
+        "import-zones",
+        help="bring zones in",
+        description="Store the polygons of a GeoJSON file, for zonal_stats to name.",
+    )
+    zones.add_argument("file", metavar="FILE.geojson", type=Path)
+    zones.add_argument("--id", required=True, help="id of the zones")
+
     parser.set_defaults(shard=None, shards=None, job=None)
-    for command in (run, bring, synthesize):
+    for command in (run, bring, zones, synthesize):
         command.add_argument("--data", metavar="DIR", help=f"the data root; {BUCKET}BUCKET/PREFIX in an object store")
         command.add_argument("--result", metavar="FILE", type=Path, help="file that takes the result document")
     return parser

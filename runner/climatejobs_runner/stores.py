@@ -15,7 +15,7 @@ from zarr.storage import LocalStore, ObjectStore
 
 from climatejobs.datasets import Dataset
 from climatejobs.errors import DataError
-from climatejobs_runner.arrays import ArraySpec, Field, StoredArray
+from climatejobs_runner.arrays import TEXT, ArraySpec, Field, StoredArray
 from climatejobs_runner.storage import Place
 
 RECORD = "climatejobs"
@@ -44,14 +44,14 @@ class StoreWriter:
 
     def create(self, spec: ArraySpec) -> StoredArray:
         """Add an array without values; where none is written it reads as NaN, or as 0 if it holds whole numbers."""
-        dtype = np.dtype(spec.dtype)
+        dtype = np.dtypes.StringDType() if spec.dtype == TEXT else np.dtype(spec.dtype)
         array = self._group.create_array(
             spec.name,
             shape=spec.shape,
             chunks=spec.chunks,
             dtype=dtype,
             compressors=ZstdCodec(level=_ZSTD_LEVEL),
-            fill_value=np.nan if dtype.kind == "f" else 0,
+            fill_value=np.nan if dtype.kind == "f" else "" if dtype.kind == "T" else 0,
             dimension_names=spec.dimensions,
             attributes=dict(spec.attributes),
         )

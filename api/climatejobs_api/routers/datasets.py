@@ -2,17 +2,17 @@
 
 from html import escape
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from climatejobs.datasets import Dataset, store_path
+from climatejobs.datasets import Dataset, store_path, table_path
 from climatejobs.errors import ClimateJobsError, InvalidInput
 from climatejobs.ogc.documents import Link
-from climatejobs.ogc.links import JSON
+from climatejobs.ogc.links import CSV, JSON, PARQUET
 from climatejobs_api.context import Current, Cursor, Limit, RequestLinks
 from climatejobs_api.datasets import DatasetList, DatasetPage, describe_dataset, list_ids, read_dataset
 from climatejobs_api.documents import respond
@@ -82,6 +82,27 @@ async def get_version_file(
     except InvalidInput as error:
         raise Problem(404, detail=error.detail, hint=error.hint) from None
     return await _answer(context.settings.data, store, path, request, cache_control=IMMUTABLE)
+
+
+@router.get(
+    "/{dataset_id}/versions/{version}/table.{suffix}",
+    operation_id="getVersionTable",
+    summary="A table of one version, which never changes",
+    response_model=None,
+    responses={200: {"description": "The table.", "content": {PARQUET: {}, CSV: {}}}},
+)
+async def get_version_table(
+    dataset_id: str, version: str, suffix: Literal["parquet", "csv"], request: Request, context: Current
+) -> Response:
+    try:
+        table = table_path(dataset_id, version, suffix)
+        return await answer_file(context.settings.data, table, request, cache_control=IMMUTABLE)
+    except InvalidInput as error:
+        raise Problem(404, detail=error.detail, hint=error.hint) from None
+    except (FileNotFoundError, IsADirectoryError):
+        raise Problem(
+            404, detail=f"version {version} of {dataset_id} has no table", hint="Open its Zarr store."
+        ) from None
 
 
 def _read_page(data: DataRoot, after: str, limit: int) -> tuple[list[Dataset], str | None]:

@@ -8,6 +8,8 @@ from climatejobs.ogc.documents import Link
 RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0/"
 JSON = "application/json"
 ZARR = "application/vnd.zarr"
+PARQUET = "application/vnd.apache.parquet"
+CSV = "text/csv"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class Links:
     def version_zarr(self, dataset_id: str, version: str) -> str:
         """The store of one version, which never changes."""
         return self.to("datasets", dataset_id, "versions", version, "zarr")
+
+    def version_table(self, dataset_id: str, version: str, suffix: str) -> str:
+        """A table of one version, which never changes."""
+        return self.to("datasets", dataset_id, "versions", version, f"table.{suffix}")
 
     def page(self, collection: str, *, limit: int, cursor: str) -> str:
         """A page of a collection."""

@@ -7,9 +7,9 @@ from typing import cast
 
 from pydantic import JsonValue, ValidationError
 
-from climatejobs.datasets import DatasetOutput, StoredValue
+from climatejobs.datasets import DatasetOutput, StoredValue, TableOutput
 from climatejobs.model import ClimateJob
-from climatejobs.ogc.links import JSON, ZARR, Links
+from climatejobs.ogc.links import CSV, JSON, PARQUET, ZARR, Links
 from climatejobs.processes import PROCESSES
 
 
@@ -52,8 +52,11 @@ def read_stored(value: JsonValue) -> StoredValue | None:
 def describe_reference(job: ClimateJob, wanted: Wanted, links: Links) -> dict[str, JsonValue]:
     """The link to an output."""
     dataset = _read_dataset(wanted.value)
+    table = _read_table(wanted.value)
     if dataset is not None:
         href, media_type = links.version_zarr(dataset.id, dataset.version), ZARR
+    elif table is not None:
+        href, media_type = links.version_table(table.id, table.version, "parquet"), PARQUET
     else:
         stored = read_stored(wanted.value)
         href, media_type = links.output(job.metadata.name, wanted.name), stored.media_type if stored else JSON
@@ -77,7 +80,10 @@ def describe_member(job: ClimateJob, wanted: Wanted, links: Links, content: byte
 
 
 def describe_value(value: JsonValue, links: Links) -> JsonValue:
-    """The value, where it is a data set with the addresses at which it is found."""
+    """The value, where it is a data set or a table with the addresses at which it is found."""
+    table = _read_table(value)
+    if table is not None and isinstance(value, dict):
+        return {**value, **_describe_table(table, links)}
     dataset = _read_dataset(value)
     if dataset is None or not isinstance(value, dict):
         return value
@@ -88,6 +94,21 @@ def describe_value(value: JsonValue, links: Links) -> JsonValue:
         "type": ZARR,
         "links": [link.model_dump(exclude_none=True) for link in found],
     }
+
+
+def _describe_table(table: TableOutput, links: Links) -> dict[str, JsonValue]:
+    parquet, csv = (links.version_table(table.id, table.version, suffix) for suffix in ("parquet", "csv"))
+    also: JsonValue = [{"href": csv, "rel": "alternate", "type": CSV, "title": "The same as CSV"}]
+    return {"href": parquet, "type": PARQUET, "links": also}
+
+
+def _read_table(value: JsonValue) -> TableOutput | None:
+    if not isinstance(value, dict) or value.get("kind") != "table":
+        return None
+    try:
+        return TableOutput.model_validate(value)
+    except ValidationError:
+        return None
 
 
 def _read_dataset(value: JsonValue) -> DatasetOutput | None:

@@ -7,10 +7,14 @@ from climatejobs.errors import NoSuchProcess
 from climatejobs.processes.base import Process
 from climatejobs.processes.echo import ECHO
 from climatejobs.processes.resample import RESAMPLE
+from climatejobs.processes.subset import SUBSET
+from climatejobs.processes.zonal_stats import ZONAL_STATS
 
 __all__ = ["PROCESSES", "Process", "find_process"]
 
-PROCESSES: Mapping[str, Process] = MappingProxyType({process.id: process for process in (RESAMPLE, ECHO)})
+PROCESSES: Mapping[str, Process] = MappingProxyType(
+    {process.id: process for process in (RESAMPLE, SUBSET, ZONAL_STATS, ECHO)}
+)
 """Every process by id, in the order in which they are listed."""
 
 

@@ -24,6 +24,8 @@ class Compute(Protocol):
 COMPUTE: Mapping[str, str] = MappingProxyType(
     {
         "resample": "climatejobs_runner.processes.resample:compute",
+        "subset": "climatejobs_runner.processes.subset:compute",
+        "zonal_stats": "climatejobs_runner.processes.zonal_stats:compute",
         "echo": "climatejobs_runner.processes.echo:compute",
     }
 )

@@ -1,19 +1,20 @@
 """`resample`: a data set aggregated to longer periods, published as a version of a data set of its own."""
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 from climatejobs import datasets
 from climatejobs.datasets import Dataset, DatasetOutput
 from climatejobs.errors import TooLarge
 from climatejobs.footprints import MIB, dataset_memory, threads_within
 from climatejobs.processes.resample import QUANTILES, ResampleInputs, ResampleOutputs
-from climatejobs_runner import building, publication, sharing, timeaxis
+from climatejobs_runner import timeaxis
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.machine import limit_to_machine, usable_cpus
+from climatejobs_runner.making import Order, make
 from climatejobs_runner.resampling import result
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.resampling.plan import Plan, Request, make_plan
-from climatejobs_runner.shards import Pin
 from climatejobs_runner.storage import Place
 from climatejobs_runner.stores import StoreReader
 
@@ -38,6 +39,10 @@ class Aggregate:
         """How many chunks along time there are."""
         return result.output_chunks(self.dataset)
 
+    def pinned(self, dataset: Dataset) -> Self:
+        """The same, for a result that others have described."""
+        return replace(self, dataset=dataset)
+
     def prepare(self, store: Place) -> None:
         """Create the store with metadata and coordinates."""
         result.prepare(self.plan, self.source, self.dataset, store)
@@ -58,30 +63,12 @@ def compute(inputs: ResampleInputs, attempt: Attempt) -> ResampleOutputs | None:
     """Aggregate the source's current version, or find that it has been done; None where others still have parts."""
     limit_to_machine()
     result_id = datasets.derived_id(inputs.source_dataset_id, inputs.target.slug, inputs.method)
-    asked = inputs.model_dump(mode="json")
-    pin = None if attempt.shard.alone else sharing.find_pin(attempt, result_id)
-    if pin is None:
-        recipe = _make_recipe(inputs, attempt.data.read_dataset(inputs.source_dataset_id), attempt)
-        dataset = recipe.dataset
-        if found := publication.find(attempt, dataset, or_equal=not inputs.overwrite):
-            return _outputs(found, reused=not inputs.overwrite)
-        if attempt.shard.alone:
-            building.build(recipe, attempt)
-            return _outputs(dataset, reused=False)
-        draft = Pin(
-            shards=attempt.shard.of,
-            inputs=asked,
-            source=recipe.plan.source,
-            result=dataset,
-            store=f"{attempt.pod_uid}.zarr",
-        )
-        pin = sharing.begin(attempt, draft, recipe.prepare)
-    pin.check(attempt.shard, asked)
-    recipe = _make_recipe(inputs, pin.source, attempt)
-    pin.check_version(recipe.dataset.version)
-    if not building.build_part(replace(recipe, dataset=pin.result), pin, attempt):
-        return None
-    return _outputs(pin.result, reused=False)
+
+    def recipe(source: Dataset) -> Aggregate:
+        return _make_recipe(inputs, source, attempt)
+
+    made = make(Order(inputs, inputs.source_dataset_id, result_id, inputs.overwrite, recipe), attempt)
+    return ResampleOutputs(dataset=DatasetOutput.describing(made.dataset, reused=made.reused)) if made else None
 
 
 def _make_recipe(inputs: ResampleInputs, source: Dataset, attempt: Attempt) -> Aggregate:
@@ -94,10 +81,6 @@ def _make_recipe(inputs: ResampleInputs, source: Dataset, attempt: Attempt) -> A
     result_id = datasets.derived_id(source.id, plan.frequency.slug, plan.method)
     described = result.describe(plan, result.Identity(result_id, version, attempt.image))
     return Aggregate(plan, store, described, threads)
-
-
-def _outputs(dataset: Dataset, *, reused: bool) -> ResampleOutputs:
-    return ResampleOutputs(dataset=DatasetOutput.describing(dataset, reused=reused))
 
 
 def _fitting_threads(plan: Plan, limit: int | None) -> int:

@@ -150,6 +150,21 @@ async def test_nothing_outside_the_version_is_served(client: httpx.AsyncClient, 
         assert response.status_code == 404, response.text
 
 
+async def test_tables_lie_beside_their_version(client: httpx.AsyncClient, store: Path) -> None:
+    (store.parent / f"{VERSION}.csv").write_text("time,zone\n")
+    (store.parent / f"{VERSION}.parquet").write_bytes(b"PAR1")
+    base = f"/datasets/{ID}/versions/{VERSION}/table"
+    csv = await client.get(f"{base}.csv")
+    assert (csv.text, csv.headers["content-type"]) == ("time,zone\n", "text/csv; charset=utf-8")
+    assert "immutable" in csv.headers["cache-control"]
+    parquet = await client.get(f"{base}.parquet", headers={"Range": "bytes=-2"})
+    assert (parquet.status_code, parquet.content) == (206, b"R1")
+    assert parquet.headers["content-type"] == "application/vnd.apache.parquet"
+    for path in (f"/datasets/{ID}/versions/0123456789abcde0/table.csv", f"/datasets/{ID}/versions/%2e%2e/table.csv"):
+        assert (await client.get(path)).status_code == 404
+    assert (await client.get(f"{base}.xlsx")).status_code in (400, 404)
+
+
 @pytest.mark.parametrize("version", ["%2e%2e", "short", ".staging-a-b", "0123456789ABCDEF", "0123456789abcde0"])
 async def test_only_published_versions_are_served(client: httpx.AsyncClient, store: Path, version: str) -> None:
     staging = store.parent / ".staging-a-b"

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from climatejobs.errors import InvalidInput, NoSuchProcess
 from climatejobs.names import MAX_INPUTS_BYTES
 from climatejobs.processes import PROCESSES, Process, find_process
+from climatejobs.processes.selection import Selection
 
 RESAMPLE: dict[str, JsonValue] = {
     "source_dataset_id": "era5-land-hourly",
@@ -133,3 +134,35 @@ def members(value: JsonValue) -> Iterator[tuple[str, JsonValue]]:
 def test_descriptions_are_json() -> None:
     for process in PROCESSES.values():
         assert json.loads(json.dumps(process.describe())) == process.describe()
+
+
+ZONES: dict[str, JsonValue] = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}
+
+
+@pytest.mark.parametrize(
+    ("process", "inputs", "complaint"),
+    [
+        ("subset", {}, "nothing says what to cut out"),
+        ("subset", {"bbox": [0.0, 5.0, 1.0, 4.0]}, "south 5 lies north of its north 4"),
+        ("subset", {"bbox": [0.0, 1.0]}, "at least 4 items"),
+        ("subset", {"bbox": [0.0, 1.0, 2.0, float("inf")]}, "finite"),
+        ("subset", {"variables": ["a", "a"]}, "named twice"),
+        ("subset", {"start": "2025-02-02", "end": "2025-02-01"}, "before start"),
+        ("zonal_stats", {}, "one of them is needed"),
+        ("zonal_stats", {"zones": ZONES, "zones_id": "districts"}, "only one"),
+        ("zonal_stats", {"zones": {"type": "Point"}}, "'Point'"),
+        ("zonal_stats", {"zones_id": "../etc"}, "is not a data set id"),
+        ("zonal_stats", {"zones": ZONES, "statistics": ["mean", "mean"]}, "named twice"),
+        ("zonal_stats", {"zones": ZONES, "statistics": ["mode"]}, "'mean', 'sum', 'min', 'max'"),
+    ],
+)
+def test_parts_that_make_no_sense_are_refused(process: str, inputs: dict[str, JsonValue], complaint: str) -> None:
+    assert complaint in refusal(process, {"source_dataset_id": "era5", **inputs}).detail
+
+
+def test_a_date_at_the_end_stands_for_its_whole_day() -> None:
+    inputs = {"source_dataset_id": "era5", "start": "2025-02-01", "end": "2025-02-01"}
+    checked = cast(Selection, find_process("subset").validate_inputs(inputs))
+    assert str(checked.last_moment) == "2025-02-01T23:59:59Z"
+    checked = cast(Selection, find_process("subset").validate_inputs({**inputs, "end": "2025-02-01T00:00"}))
+    assert str(checked.last_moment) == "2025-02-01T00:00:00Z"

@@ -1,0 +1,213 @@
+"""The recipe of a subset: which steps, rows and columns are taken, and how they are copied."""
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Self
+
+import numpy as np
+from pydantic import JsonValue
+
+from climatejobs.datasets import Coverage, Dataset, Variable
+from climatejobs.errors import NoData
+from climatejobs.footprints import output_steps
+from climatejobs.processes.subset import SUBSET, SubsetInputs
+from climatejobs_runner.arrays import ArraySpec, Field, StepWriter, StoredArray, Values, time_field
+from climatejobs_runner.attempts import Attempt
+from climatejobs_runner.blocks import blocks, layout_of
+from climatejobs_runner.grids import bounding_box
+from climatejobs_runner.resampling.engine import Advance
+from climatejobs_runner.selection import (
+    OpenDataset,
+    choose_columns,
+    choose_rows,
+    choose_steps,
+    choose_variables,
+    clip,
+    identify,
+    is_geographic,
+    run_of,
+)
+from climatejobs_runner.storage import Place
+from climatejobs_runner.stores import RECORD, StoreWriter
+
+LAYOUT_VERSION = 1
+"""Goes up when the same request would be stored in another way."""
+MAX_CHUNK_CELLS = 512
+"""Cells of a chunk along each dimension of the grid."""
+
+
+@dataclass(frozen=True)
+class Subset:
+    """The recipe of a result."""
+
+    source: OpenDataset
+    steps: slice
+    parts: dict[str, tuple[slice, ...]]
+    """Of each dimension after time, the runs that are taken, one after the other."""
+    fields: tuple[Field, ...]
+    """Coordinates and other arrays without time, cut already."""
+    dataset: Dataset
+
+    @property
+    def words(self) -> str:
+        """What is being done, for people."""
+        return f"Cutting {', '.join(variable.name for variable in self.dataset.variables)} out"
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks along time there are."""
+        return -(-self.dataset.shape[self.source.time] // self.dataset.chunks[self.source.time])
+
+    def pinned(self, dataset: Dataset) -> Self:
+        """The same, for a result that others have described."""
+        return replace(self, dataset=dataset)
+
+    def prepare(self, store: Place) -> None:
+        """Create the store with metadata and coordinates."""
+        source, time = self.source, self.source.time
+        kept = {name: value for name, value in source.store.attributes.items() if name != RECORD}
+        writer = StoreWriter(store, {"Conventions": "CF-1.11", **kept, "title": self.dataset.title})
+        for name in source.store.names():
+            array = source.store.array(name)
+            if name == time:
+                attributes = {key: value for key, value in array.spec.attributes.items() if key != "calendar"}
+                writer.add(time_field(time, source.axis.seconds[self.steps], source.axis.calendar, attributes))
+            elif array.spec.dimensions[:1] == (time,) and name not in source.variable_names:
+                values = array.read((self.steps, *(slice(None) for _ in array.spec.shape[1:])))
+                writer.add(replace(array.held(), values=values))
+        for held in self.fields:
+            writer.add(held)
+        for variable in self.dataset.variables:
+            spec = source.store.array(variable.name).spec
+            writer.create(
+                ArraySpec(
+                    name=variable.name,
+                    dimensions=spec.dimensions,
+                    shape=tuple(self.dataset.shape.values()),
+                    chunks=tuple(self.dataset.chunks.values()),
+                    dtype=spec.dtype,
+                    attributes=spec.attributes,
+                )
+            )
+        writer.finish(self.dataset)
+
+    def count(self, chunks: range) -> int:
+        """Steps of the source that make some chunks."""
+        run = run_of(self.dataset, self.steps, chunks)
+        return (run.stop - run.start) * len(self.dataset.variables)
+
+    def compute(self, store: Place, chunks: range, advance: Advance) -> None:
+        """Write the values of some chunks."""
+        writer = StoreWriter(store)
+        run = run_of(self.dataset, self.steps, chunks)
+        for variable in self.dataset.variables:
+            array = self.source.store.array(variable.name)
+            target = StepWriter(writer.array(variable.name), start=run.start - self.steps.start)
+            for block in blocks(run.start, run.stop, layout_of(array.spec).steps):
+                target.append(self._read(array, block))
+                advance(block.stop - block.start)
+            target.flush()
+
+    def _read(self, array: StoredArray, block: slice) -> Values:
+        """A run of time steps of the cells that are taken."""
+        pieces = [self.parts[name] for name in array.spec.dimensions[1:]]
+        return _join(array, (block,), pieces)
+
+
+def _join(array: StoredArray, before: tuple[slice, ...], pieces: list[tuple[slice, ...]]) -> Values:
+    """Read the runs of each remaining dimension, and put them one after the other."""
+    if not pieces:
+        return array.read(before)
+    axis = len(before)
+    read = [_join(array, (*before, run), pieces[1:]) for run in pieces[0]]
+    return read[0] if len(read) == 1 else np.concatenate(read, axis=axis)
+
+
+def plan_subset(inputs: SubsetInputs, source: OpenDataset, result_id: str, attempt: Attempt) -> Subset:
+    """Decide what a request comes to for a version of its source; raises `NoData` where nothing is selected."""
+    variables = choose_variables(source.dataset, inputs.variables)
+    steps = choose_steps(source, inputs.first_moment, inputs.last_moment)
+    fields = source.fields()
+    parts: dict[str, tuple[slice, ...]] = {
+        name: (slice(0, length),) for name, length in source.dataset.shape.items() if name != source.time
+    }
+    if inputs.bbox is not None:
+        north, east = source.grid()
+        west, south, right, top = inputs.bbox
+        rows = choose_rows(north.values, south, top)
+        columns = choose_columns(east.values, west, right, around=is_geographic(north, east))
+        if rows.stop == rows.start or not columns.runs:
+            raise NoData(
+                f"no cell of {source.dataset.id} has its centre in the box {west:g}, {south:g}, {right:g}, {top:g}; "
+                f"its grid spans {', '.join(format(edge, 'g') for edge in source.dataset.bbox or ())}",
+                hint="Write west, south, east, north, and take a box that is larger than a cell.",
+            )
+        parts |= {north.name: (rows,), east.name: columns.runs}
+        fields[east.name] = replace(east, values=columns.centres)
+        fields = {
+            name: held if name == east.name else _cut(held, parts, whole=set(source.dataset.shape))
+            for name, held in fields.items()
+        }
+    dataset = _dataset(
+        inputs,
+        source,
+        steps=steps,
+        parts=parts,
+        variables=variables,
+        result_id=result_id,
+        attempt=attempt,
+        fields=tuple(fields.values()),
+    )
+    return Subset(source, steps, parts, tuple(fields.values()), dataset)
+
+
+def _cut(held: Field, parts: dict[str, tuple[slice, ...]], *, whole: set[str]) -> Field:
+    """A field, cut as the grid is."""
+    values = held.values
+    for axis, name in enumerate(held.dimensions):
+        if name in parts and name in whole:
+            before = (slice(None),) * axis
+            values = np.concatenate([values[(*before, run)] for run in parts[name]], axis=axis)
+    return replace(held, values=values)
+
+
+def _dataset(
+    inputs: SubsetInputs,
+    source: OpenDataset,
+    *,
+    steps: slice,
+    parts: dict[str, tuple[slice, ...]],
+    variables: list[Variable],
+    result_id: str,
+    attempt: Attempt,
+    fields: tuple[Field, ...],
+) -> Dataset:
+    coverage = Coverage(start=source.axis.label(steps.start), end=source.axis.label(steps.stop - 1))
+    given = source.dataset
+    sizes = {name: sum(run.stop - run.start for run in runs) for name, runs in parts.items()}
+    shape = {source.time: steps.stop - steps.start, **sizes}
+    cells = [min(length, MAX_CHUNK_CELLS) for length in sizes.values()]
+    limit = min(shape[source.time], given.chunks[source.time])
+    length = min(output_steps(prod(cells), variable.dtype, limit) for variable in variables)
+    request: dict[str, JsonValue] = {
+        "source_dataset_id": given.id,
+        "variables": [variable.name for variable in variables],
+        "bbox": [*inputs.bbox] if inputs.bbox else None,
+        "start": coverage.start,
+        "end": coverage.end,
+    }
+    version, provenance = identify(SUBSET, LAYOUT_VERSION, request, given, attempt=attempt, overwrite=inputs.overwrite)
+    box = bounding_box({held.name: (held.values, held.attributes) for held in fields})
+    return given.model_copy(
+        update={
+            "id": result_id,
+            "title": f"{given.title}, a part",
+            "variables": [clip(variable, coverage) for variable in variables],
+            "shape": shape,
+            "chunks": dict(zip(shape, (length, *cells), strict=True)),
+            "coverage": coverage,
+            "bbox": box if inputs.bbox else given.bbox,
+            "version": version,
+            "provenance": provenance,
+        }
+    )
