@@ -1,6 +1,7 @@
 """A data root in a bucket of a real object store: computed there by the runner, and served from there by the API."""
 
 import asyncio
+import json
 import os
 import shutil
 import time
@@ -126,6 +127,30 @@ async def test_the_api_serves_it(bucket_runner: Runner, source: Json, api: str) 
     for address in (f"{api}/datasets/{made['id']}/zarr", f"{api}{file.removesuffix('/zarr.json')}"):
         assert (await asyncio.to_thread(open_zarr, address)).equals(expected)
     assert source["id"] == "source"
+
+
+async def test_parts_and_areas_are_what_they_are_in_a_folder(
+    bucket_runner: Runner, runner: Runner, source: Json, api: str, tmp_path: Path
+) -> None:
+    runner.bring(tmp_path / "t2m.nc", "source")
+    ring = [[-12.25, 5.1], [-9.1, 5.1], [-9.1, 8.5], [-12.25, 5.1]]
+    (tmp_path / "zones.geojson").write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    asked: dict[str, Json] = {"subset": {"bbox": [-12, 5.5, -9.5, 9]}, "zonal_stats": {"zones_id": "triangle"}}
+    for each in (bucket_runner, runner):
+        each("import-zones", tmp_path / "zones.geojson", "--id", "triangle")
+    for process, inputs in asked.items():
+        (tmp_path / "asked.json").write_text(json.dumps({"source_dataset_id": source["id"], **inputs}))
+        arguments = ("run", "--process", process, "--inputs", tmp_path / "asked.json")
+        there = (await asyncio.to_thread(bucket_runner, *arguments)).document["outputs"]
+        here = (await asyncio.to_thread(runner, *arguments)).document["outputs"]
+        assert there == here
+        made = here["dataset"]
+        assert contents(bucket_runner.store(made)) == contents(runner.store(made))
+        if "table" in here:
+            async with httpx.AsyncClient(base_url=api) as client:
+                for suffix in ("parquet", "csv"):
+                    answer = await client.get(f"/datasets/{made['id']}/versions/{made['version']}/table.{suffix}")
+                    assert answer.content == (runner.data / here["table"][suffix]).read_bytes()
 
 
 async def test_a_version_that_is_not_published_is_not_served(bucket_runner: Runner, source: Json, api: str) -> None:

@@ -78,7 +78,7 @@ async def test_processes_come_in_pages(client: httpx.AsyncClient) -> None:
         assert len(page["processes"]) == 1
         ids.append(page["processes"][0]["id"])
         href = next((link["href"] for link in page["links"] if link["rel"] == "next"), None)
-    assert ids == ["resample", "echo"]
+    assert ids == ["resample", "subset", "zonal_stats", "echo"]
 
 
 async def test_a_description_keeps_the_order_of_inputs(client: httpx.AsyncClient) -> None:
