@@ -119,7 +119,9 @@ def test_progress_that_is_refused_is_sent_no_more(
     monkeypatch.setattr(channels, "INTERVAL_SECONDS", 0.01)
     desk.statuses = [409]
     channel.report(Progress(percent=1))
-    wait_until(lambda: threading.active_count() == 2 or None, "the thread to end", 5)
+    wait_until(
+        lambda: all(thread.name != "reports" for thread in threading.enumerate()) or None, "the thread to end", 5
+    )
     channel.report(Progress(percent=2))
     assert channel.deliver({"message": "hello"})
     assert [next(iter(report)) for report in desk.reports] == ["progress", "outputs"]
