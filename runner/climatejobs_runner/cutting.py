@@ -9,11 +9,11 @@ from pydantic import JsonValue
 
 from climatejobs.datasets import Coverage, Dataset, Variable
 from climatejobs.errors import NoData
-from climatejobs.footprints import output_steps
+from climatejobs.footprints import BLOCK_BYTES, item_bytes, output_steps
 from climatejobs.processes.subset import SUBSET, SubsetInputs
 from climatejobs_runner.arrays import ArraySpec, Field, StepWriter, StoredArray, Values, time_field
 from climatejobs_runner.attempts import Attempt
-from climatejobs_runner.blocks import blocks, layout_of
+from climatejobs_runner.blocks import Tile, blocks, tiles
 from climatejobs_runner.grids import bounding_box
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.selection import (
@@ -94,7 +94,7 @@ class Subset:
     def count(self, chunks: range) -> int:
         """Steps of the source that make some chunks."""
         run = run_of(self.dataset, self.steps, chunks)
-        return (run.stop - run.start) * len(self.dataset.variables)
+        return (run.stop - run.start) * len(self.dataset.variables) * len(self._tiles())
 
     def compute(self, store: Place, chunks: range, advance: Advance) -> None:
         """Write the values of some chunks."""
@@ -102,16 +102,41 @@ class Subset:
         run = run_of(self.dataset, self.steps, chunks)
         for variable in self.dataset.variables:
             array = self.source.store.array(variable.name)
-            target = StepWriter(writer.array(variable.name), start=run.start - self.steps.start)
-            for block in blocks(run.start, run.stop, layout_of(array.spec).steps):
-                target.append(self._read(array, block))
-                advance(block.stop - block.start)
-            target.flush()
+            for tile in self._tiles():
+                target = StepWriter(writer.array(variable.name), tile, start=run.start - self.steps.start)
+                for block in blocks(run.start, run.stop, _block_steps(array.spec, tile)):
+                    target.append(self._read(array, block, tile))
+                    advance(block.stop - block.start)
+                target.flush()
 
-    def _read(self, array: StoredArray, block: slice) -> Values:
-        """A run of time steps of the cells that are taken."""
-        pieces = [self.parts[name] for name in array.spec.dimensions[1:]]
+    def _tiles(self) -> list[Tile]:
+        """Chunks of the result's grid: a block of one is all that is in memory."""
+        return list(tiles(tuple(self.dataset.shape.values()), tuple(self.dataset.chunks.values())[1:]))
+
+    def _read(self, array: StoredArray, block: slice, tile: Tile) -> Values:
+        """A run of time steps of the cells of a tile."""
+        names = array.spec.dimensions[1:]
+        pieces = [_within(self.parts[name], wanted) for name, wanted in zip(names, tile, strict=True)]
         return _join(array, (block,), pieces)
+
+
+def _block_steps(spec: ArraySpec, tile: Tile) -> int:
+    """Steps that are read at once: whole chunks where they are small enough."""
+    depth = min(spec.chunks[0], spec.shape[0])
+    most = max(1, BLOCK_BYTES // (prod(part.stop - part.start for part in tile) * item_bytes(spec.dtype)))
+    return most // depth * depth or most
+
+
+def _within(runs: tuple[slice, ...], wanted: slice) -> tuple[slice, ...]:
+    """The parts of some runs that are wanted, where these are counted from the start of the first run on."""
+    found: list[slice] = []
+    passed = 0
+    for run in runs:
+        start, stop = max(run.start, run.start + wanted.start - passed), min(run.stop, run.start + wanted.stop - passed)
+        if start < stop:
+            found.append(slice(start, stop))
+        passed += run.stop - run.start
+    return tuple(found)
 
 
 def _join(array: StoredArray, before: tuple[slice, ...], pieces: list[tuple[slice, ...]]) -> Values:

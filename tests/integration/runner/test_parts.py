@@ -100,6 +100,25 @@ def test_a_box_over_the_seam_is_one_part(runner: Runner, tmp_path: Path) -> None
     np.testing.assert_array_equal(part["t2m"].to_numpy(), values[:, :, [35, 0, 1]])
 
 
+def test_a_part_of_many_chunks_is_put_together_right(runner: Runner, tmp_path: Path) -> None:
+    values = np.arange(3 * 600 * 1200, dtype=np.float32).reshape(3, 600, 1200)
+    data = xr.Dataset(
+        {"t2m": (("time", "lat", "lon"), values, {"units": "K"})},
+        {
+            "time": ("time", HOURS[:3], {"units": "hours since 2025-01-01"}),
+            "lat": ("lat", np.linspace(89.85, -89.85, 600), {"units": "degrees_north"}),
+            "lon": ("lon", np.arange(1200) * 0.3, {"units": "degrees_east"}),
+        },
+    )
+    data.to_netcdf(tmp_path / "globe.nc", engine="h5netcdf")  # pyright: ignore[reportUnknownMemberType]
+    runner.bring(tmp_path / "globe.nc", "source")
+    answer = run(runner, "subset", bbox=[-170.05, -89.0, 170.05, 89.9])
+    assert runner.pointer(answer.dataset["id"])["chunks"]["lon"] == 512
+    rows = data["lat"].to_numpy() >= -89.0
+    expected = values[:, rows][:, :, [*range(634, 1200), *range(567)]]
+    np.testing.assert_array_equal(runner.open(answer.dataset)["t2m"].to_numpy(), expected)
+
+
 @pytest.mark.parametrize(
     ("inputs", "complaint"),
     [
