@@ -140,7 +140,7 @@ def installed(cluster: Cluster, namespace: str) -> Generator[Installation]:
     if not present:
         images = build_images()
         cluster.ask("load", *images.archives)
-        installation.install(images)
+        installation.install(images, ["--set", "crds.keep=false,data.keep=false"])
     try:
         yield installation
     finally:

@@ -1,11 +1,13 @@
 """The API server, as far as the operator needs it: list, get, create, replace, patch a status, delete.
 
 The only module that speaks HTTP to it (kopf's watches apart). It decides nothing and retries nothing: a failed
-call raises `ClusterError`, and the work queue brings the job back.
+call raises `ClusterError`, and the work queue brings the job back. Once the API server has asked one caller to
+leave it alone (429 with Retry-After), no call is sent for that time.
 """
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from math import inf
@@ -20,6 +22,7 @@ type Manifest = Mapping[str, JsonValue]
 
 PAGE_SIZE = 500
 TIMEOUT_SECONDS = 30.0
+MAX_QUIET_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ class Cluster:
         self._server = server
         self._namespace = namespace
         self._write_seconds = write_seconds
+        self._quiet_until = 0.0
+        """By the monotonic clock: the API server has asked to be left alone until then."""
 
     async def list_pages(
         self, resource: Resource, *, labels: str = "", fields: str = "", limit: int = PAGE_SIZE
@@ -252,6 +257,10 @@ class Cluster:
         content_type: str = "application/json",
     ) -> dict[str, JsonValue]:
         headers = {"Content-Type": content_type} if body is not None else {}
+        quiet = self._quiet_until - time.monotonic()
+        if quiet > 0:
+            # Not sent, rather than waited for: whoever calls comes back, and holds up nobody meanwhile.
+            raise ClusterError("not sent: the API server asks to be left alone", status=429, retry_after=quiet)
         seconds = TIMEOUT_SECONDS
         if method != "GET":
             # No write may reach the cluster after another has begun to lead.
@@ -265,7 +274,10 @@ class Cluster:
             ) as response:
                 if response.ok:
                     return cast(dict[str, JsonValue], await response.json())
-                raise _error(response.status, await response.text(), response.headers.get("Retry-After"))
+                error = _error(response.status, await response.text(), response.headers.get("Retry-After"))
+                if response.status == 429 and error.retry_after is not None:
+                    self._quiet_until = time.monotonic() + min(error.retry_after, MAX_QUIET_SECONDS)
+                raise error
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise ClusterError(f"the API server cannot be reached: {error or type(error).__name__}") from error
 

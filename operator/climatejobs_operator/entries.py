@@ -1,5 +1,6 @@
 """ClimateJobs as the cache keeps them: those that wait, and there may be thousands, folded to a few bytes."""
 
+import sys
 from collections.abc import Mapping
 from typing import NamedTuple, cast
 
@@ -26,11 +27,13 @@ class Identity(NamedTuple):
 class Entry:
     """A ClimateJob, and why its spec could not be read where it could not (a stand-in is in its place then)."""
 
-    __slots__ = ("_climatejob", "_folded", "metadata", "unreadable")
+    __slots__ = ("_climatejob", "_folded", "metadata", "standing", "unreadable")
 
     def __init__(self, climatejob: ClimateJob, unreadable: str | None = None) -> None:
         metadata = climatejob.metadata
         self.metadata = Identity(metadata.name, metadata.uid, metadata.resource_version)
+        self.standing = (sys.intern(climatejob.spec.process), climatejob.phase)
+        """Process and phase, also of a folded entry."""
         self.unreadable = unreadable
         self._climatejob: ClimateJob | None = climatejob
         self._folded = b""

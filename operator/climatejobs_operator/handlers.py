@@ -14,7 +14,6 @@ from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 from climatejobs import names
 from climatejobs.model import TERMINAL_PHASES
 from climatejobs_operator.intake import Intake
-from climatejobs_operator.login import Credentials
 
 MANAGED = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_JOB_UID}"
 """Label selector of the Jobs and pods that this operator made."""
@@ -75,13 +74,15 @@ def build_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def build_registry(intake: Intake, credentials: Credentials, relisted: Callable[[], None]) -> kopf.OperatorRegistry:
+def build_registry(
+    intake: Intake, open_session: Callable[[], kopf.AiohttpSession], relisted: Callable[[], None]
+) -> kopf.OperatorRegistry:
     """The handlers. `relisted` is called for every object that comes of a list instead of a watch."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.AiohttpSession:
-        return kopf.AiohttpSession(server=credentials.server, aiohttp_session=credentials.open_session())
+        return open_session()
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
     async def climatejob(event: kopf.RawEvent, **_: Any) -> None:

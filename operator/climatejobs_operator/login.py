@@ -48,11 +48,11 @@ class Credentials:
             raise NoCredentials("there is no service account and no kubeconfig; set KUBECONFIG to the path of one")
         return cls(info, None)
 
-    def open_session(self) -> aiohttp.ClientSession:
+    def open_session(self, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
         """A new session that authenticates itself; whoever opens it closes it."""
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self._tls),
-            middlewares=(self._authenticate,),
+            middlewares=(*middlewares, self._authenticate),
         )
 
     async def _authenticate(

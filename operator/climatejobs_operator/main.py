@@ -14,6 +14,7 @@ from climatejobs_operator.health import Health
 from climatejobs_operator.leadership import Leadership, elapsed_seconds
 from climatejobs_operator.login import Credentials, NoCredentials
 from climatejobs_operator.logs import configure_logging
+from climatejobs_operator.metrics import Metrics
 from climatejobs_operator.probes import build_app, serve
 from climatejobs_operator.report_server import Desk, build_report_app
 from climatejobs_operator.settings import Settings, SettingsError
@@ -45,7 +46,8 @@ async def operate(settings: Settings, credentials: Credentials) -> None:
     stop = Stop()
     stop.listen()
     leadership = Leadership()
-    async with credentials.open_session() as session, aiohttp.ClientSession() as neighbours:
+    metrics = Metrics(lambda: leadership.remaining_seconds() > 0)
+    async with credentials.open_session(metrics.measure_call) as session, aiohttp.ClientSession() as neighbours:
         candidate = Cluster(session, credentials.server, settings.namespace)
         leader = Cluster(session, credentials.server, settings.namespace, write_seconds=leadership.remaining_seconds)
         election = Election(
@@ -59,18 +61,20 @@ async def operate(settings: Settings, credentials: Credentials) -> None:
             chance=chance,
         )
         health = Health(election)
-        desk = Desk(neighbours, election)
+        desk = Desk(neighbours, election, metrics)
         async with (
-            serve(build_app(health), settings.probe_port),
+            serve(build_app(health, metrics), settings.probe_port),
             serve(build_report_app(desk), settings.report_port),
         ):
             while await stop.before(wait_until_served(candidate)) and await stop.before(election.win()):
-                term = Term(leader, credentials, settings)
+                term = Term(leader, credentials, settings, metrics)
+                metrics.show_work(term.work)
                 health.pulse, desk.reception = term.pulse, term.reception
                 try:
                     await term.serve(election.hold(), stop)
                 finally:
                     health.pulse = desk.reception = None
+                    metrics.show_work(None)
                     await election.release()
     logger.info("Stopped")
 

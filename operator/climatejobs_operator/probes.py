@@ -1,6 +1,7 @@
-"""The HTTP server of the probes: /healthz is 200 while the operator hears and works, else 503 with the reason.
+"""The HTTP server of probes and measurements.
 
-/readyz is 200 as soon as the process serves, leading or not: a standby takes requests, and passes them on.
+/healthz is 200 while the operator hears and works, else 503 with the reason. /readyz is 200 as soon as the process
+serves, leading or not: a standby takes requests, and passes them on. /metrics has all measurements.
 """
 
 from collections.abc import AsyncGenerator
@@ -9,9 +10,10 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from climatejobs_operator.health import Health
+from climatejobs_operator.metrics import MEDIA_TYPE, Metrics
 
 
-def build_app(health: Health) -> web.Application:
+def build_app(health: Health, metrics: Metrics) -> web.Application:
     """The application."""
 
     async def answer_health(_request: web.Request) -> web.Response:
@@ -22,7 +24,11 @@ def build_app(health: Health) -> web.Application:
     async def answer_readiness(_request: web.Request) -> web.Response:
         return web.json_response({"status": "ok", **health.describe()})
 
+    async def answer_metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=metrics.render(), headers={"Content-Type": MEDIA_TYPE})
+
     app = web.Application()
+    app.router.add_get("/metrics", answer_metrics)
     app.router.add_get("/healthz", answer_health)
     app.router.add_get("/readyz", answer_readiness)
     return app

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -33,8 +34,8 @@ class Reception:
         self._tokens = tokens
         self._synced = synced
 
-    async def take(self, token: str, body: bytes) -> None:
-        """Take a report; returns once progress is noted, or the result is written. Raises `Refused`."""
+    async def take(self, token: str, body: bytes) -> Literal["progress", "result"]:
+        """Take a report; returns what it was once progress is noted, or the result is written. Raises `Refused`."""
         if not self._synced.is_set():
             raise Refused(Refusal.UNAVAILABLE, "this operator has just begun to lead; ask again")
         try:
@@ -46,7 +47,7 @@ class Reception:
         check(pod, self._cache.observe(name), report)
         if report.progress is not None:
             self._reports.put_progress(name, pod, report.progress)
-            return
+            return "progress"
         written = self._reports.put_result(name, pod, report)
         try:
             async with asyncio.timeout(WRITE_SECONDS):
@@ -59,6 +60,7 @@ class Reception:
         if status is None or status.phase is not Phase.SUCCEEDED:
             raise Refused(Refusal.JOB_ENDED, "the ClimateJob has ended otherwise")
         logger.info("Took a result", extra=fields(job=name, pod=pod.metadata.name))
+        return "result"
 
     async def _fetch_status(self, name: str) -> ClimateJobStatus | None:
         try:

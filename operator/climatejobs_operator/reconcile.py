@@ -5,6 +5,7 @@ Level-based: what is done follows from what is there, so it may be done at any t
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -37,6 +38,7 @@ from climatejobs_operator.cluster import (
     ClusterError,
     Conflict,
     NotFound,
+    NotLeading,
     Refused,
 )
 from climatejobs_operator.entries import read_entry
@@ -46,6 +48,7 @@ from climatejobs_operator.intake import Intake
 from climatejobs_operator.job_manifest import build_job
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.logs import fields
+from climatejobs_operator.metrics import Metrics
 from climatejobs_operator.observation import ClusterWarning, Observation, Obstacle
 from climatejobs_operator.plan import Plan, make_plan
 from climatejobs_operator.pods import Pod
@@ -90,6 +93,7 @@ class Reconciler:
         line: Line,
         expiry: Expiry,
         reports: Reports,
+        metrics: Metrics | None = None,
         instance: str,
         now: Callable[[], datetime],
     ) -> None:
@@ -100,6 +104,7 @@ class Reconciler:
         self._line = line
         self._expiry = expiry
         self._reports = reports
+        self._metrics = metrics or Metrics()
         self._settings = settings
         self._instance = instance
         self._now = now
@@ -112,9 +117,11 @@ class Reconciler:
         await synced.wait()
         while True:
             key = await self._queue.take()
+            begun, outcome = time.perf_counter(), "failed"
             try:
-                await self._attend(key)
+                outcome = await self._attend(key)
             except ClusterError as error:
+                outcome = "not-leading" if isinstance(error, NotLeading) else "cluster-error"
                 pause = self._queue.retry(key, error.retry_after)
                 logger.warning("%s; trying again in %.1f s", error, pause, extra=fields(job=key, status=error.status))
             except Exception:
@@ -122,25 +129,28 @@ class Reconciler:
                 logger.exception("Unexpected failure; trying again in %.1f s", pause, extra=fields(job=key))
             finally:
                 self._queue.finish(key)
+                self._metrics.observe_reconciliation(outcome, time.perf_counter() - begun)
 
-    async def _attend(self, key: str) -> None:
+    async def _attend(self, key: str) -> str:
+        """Reconcile, and see to it that the job is looked at again in time; what came of it, in a word."""
         try:
             wake_at = await self.reconcile(key)
         except Outdated:
             self._queue.add(key)
-            return
+            return "outdated"
         except Unhurried:
             self._queue.add(key, patient=True)
-            return
+            return "put-off"
         except Hindered as hindrance:
             self._queue.retry(key, hindrance.retry_after)
-            return
+            return "hindered"
         self._queue.forget(key)
         if wake_at is not None:
             self._queue.add_after(key, max(0.0, (wake_at - self._now()).total_seconds()))
         due = self._reports.due_seconds(key)
         if due is not None:
             self._queue.add_after(key, due)
+        return "done"
 
     async def reconcile(self, key: str) -> datetime | None:
         """Bring one ClimateJob forward; the time at which to look again if nothing happens."""
@@ -297,6 +307,8 @@ class Reconciler:
             await self._refresh(climatejob)
             raise Outdated from None
         self._reports.note_written(metadata.name, plan.status, seen.progress)
+        if plan.status.phase is not None and plan.status.phase.terminal:
+            self._metrics.count_end(climatejob.spec.process, plan.status.phase)
         self._intake.take_written(read_entry(written))
         if plan.reason is Reason.QUEUED:
             self._line.note_announced(metadata.name, self._now())

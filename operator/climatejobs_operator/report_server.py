@@ -10,6 +10,7 @@ from climatejobs import names
 from climatejobs_operator.acceptance import STATUSES, Refusal, Refused
 from climatejobs_operator.election import Election
 from climatejobs_operator.logs import fields
+from climatejobs_operator.metrics import Metrics
 from climatejobs_operator.reception import Reception
 
 MAX_BODY_BYTES = 32 * 1024
@@ -28,6 +29,7 @@ class Desk:
     session: aiohttp.ClientSession
     """For requests to other operators; without credentials."""
     election: Election
+    metrics: Metrics
     reception: Reception | None = None
 
     async def take(self, request: web.Request) -> web.Response:
@@ -39,10 +41,12 @@ class Desk:
                 raise Refused(Refusal.NOT_IDENTIFIED, "there is no bearer token")
             if self.reception is None:
                 return await self._forward(request, authorization, body)
-            await self.reception.take(authorization.removeprefix(_BEARER), body)
+            taken = await self.reception.take(authorization.removeprefix(_BEARER), body)
         except Refused as refused:
+            self.metrics.count_report(refused.refusal)
             logger.info("Refused a report: %s", refused.detail, extra=fields(reason=refused.refusal))
             return _answer(STATUSES[refused.refusal], refused.refusal, refused.detail)
+        self.metrics.count_report(taken)
         return web.Response(status=204)
 
     async def _forward(self, request: web.Request, authorization: str, body: bytes) -> web.Response:

@@ -29,12 +29,22 @@ logger = logging.getLogger(__name__)
 class Resync:
     """Compares the cache with the cluster, when told to and every now and then."""
 
-    def __init__(self, cluster: Cluster, cache: Cache, queue: WorkQueue, pulse: Pulse, period: float) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        cache: Cache,
+        queue: WorkQueue,
+        pulse: Pulse,
+        period: float,
+        *,
+        count_put_right: Callable[[str, int], None] = lambda _kind, _number: None,
+    ) -> None:
         self._cluster = cluster
         self._cache = cache
         self._queue = queue
         self._pulse = pulse
         self._period = period
+        self._count_put_right = count_put_right
         self._relisted = asyncio.Event()
         self.synced = asyncio.Event()
         """Set once the cache holds all there is, so that decisions can be made from it."""
@@ -82,6 +92,8 @@ class Resync:
             climatejobs.look_at(page)
             count += self._take_in(climatejobs)  # page by page: there may be thousands
         repaired[CLIMATEJOBS.plural] = count + self._put_right(climatejobs)
+        for kind, number in repaired.items():
+            self._count_put_right(kind, number)
         for name in self._cache.climatejobs.names():
             self._queue.add(name, patient=True)
         logger.info(

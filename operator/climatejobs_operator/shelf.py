@@ -60,6 +60,10 @@ class Shelf[T: HasMetadata]:
         """The names of all objects, as they are now."""
         return tuple(self._objects)
 
+    def values(self) -> Collection[T]:
+        """All objects, as they are now."""
+        return tuple(self._objects.values())
+
     def of_job(self, job_name: str) -> Collection[T]:
         """The objects that belong to a ClimateJob."""
         return self._by_job.get(job_name, {}).values()

@@ -21,6 +21,7 @@ from climatejobs_operator.expiry import Expiry
 from climatejobs_operator.handlers import NoMemories, build_registry, build_settings
 from climatejobs_operator.intake import Intake
 from climatejobs_operator.login import Credentials
+from climatejobs_operator.metrics import Metrics, Work
 from climatejobs_operator.posting import Poster
 from climatejobs_operator.pulse import Pulse
 from climatejobs_operator.queue import Limits, Line
@@ -40,8 +41,13 @@ chance = SystemRandom().random
 class Term:
     """The parts of a leading operator."""
 
-    def __init__(self, cluster: Cluster, credentials: Credentials, settings: Settings) -> None:
+    def __init__(self, cluster: Cluster, credentials: Credentials, settings: Settings, metrics: Metrics) -> None:
+        def open_session() -> kopf.AiohttpSession:
+            session = credentials.open_session(metrics.measure_call)
+            return kopf.AiohttpSession(server=credentials.server, aiohttp_session=session)
+
         self._settings = settings
+        self._metrics = metrics
         queue = WorkQueue(asyncio.get_running_loop(), chance)
         self.pulse = Pulse(queue, time.monotonic)
         cache = Cache()
@@ -56,8 +62,11 @@ class Term:
             now=lambda: datetime.now(UTC),
         )
         self._expiry = Expiry(cluster, queue, settings, now=lambda: datetime.now(UTC))
-        self._resync = Resync(cluster, cache, queue, self.pulse, settings.resync_seconds)
-        self._registry = build_registry(intake, credentials, self._resync.note_listing)
+        self.work = Work(cache, queue)
+        self._resync = Resync(
+            cluster, cache, queue, self.pulse, settings.resync_seconds, count_put_right=metrics.count_put_right
+        )
+        self._registry = build_registry(intake, open_session, self._resync.note_listing)
         self._reconciler = Reconciler(
             cluster,
             cache,
@@ -67,6 +76,7 @@ class Term:
             line=line,
             expiry=self._expiry,
             reports=reports,
+            metrics=metrics,
             instance=settings.identity,
             now=lambda: datetime.now(UTC),
         )
@@ -96,7 +106,7 @@ class Term:
         """
         over = asyncio.Event()
         # kopf, when it ends, ends all tasks that are younger than itself: it is the last to begin.
-        watching = keep_watching(lambda: self._watch(over, stop), chance)
+        watching = keep_watching(lambda: self._watch(over, stop), chance, failed=self._metrics.count_watch_failure)
         parts = [holding, stop.wait(), *self.parts(), watching]
         tasks = [asyncio.create_task(part) for part in parts]
         try:

@@ -22,8 +22,9 @@ async def keep_watching(
     watch: Callable[[], Awaitable[None]],
     chance: Callable[[], float],
     backoff: Backoff = Backoff(first_seconds=1, max_seconds=30),  # noqa: B008 - frozen
+    failed: Callable[[], None] = lambda: None,
 ) -> None:
-    """Watch until that ends in peace; where it ends in an error, again after a pause."""
+    """Watch until that ends in peace; where it ends in an error, which `failed` is told of, again after a pause."""
     failures = 0
     while True:
         begun = time.monotonic()
@@ -31,6 +32,7 @@ async def keep_watching(
             await watch()
         except Exception as error:  # of many kinds, of kopf and of the network, and all of them pass
             failures = 1 if time.monotonic() - begun > STEADY_SECONDS else failures + 1
+            failed()
             pause = backoff.delay(failures, chance())
             reason = str(error) or type(error).__name__
             logger.warning(

@@ -98,7 +98,10 @@ class WorkQueue:
     def retry(self, key: str, at_least: float | None = None) -> float:
         """Look at this key after the pause its failures in a row have earned; returns that pause in seconds."""
         self._failures[key] = self._failures.get(key, 0) + 1
-        seconds = max(self.backoff.delay(self._failures[key], self.chance()), at_least or 0.0)
+        # With jitter too: what was turned away together must not come back together.
+        seconds = max(
+            self.backoff.delay(self._failures[key], self.chance()), (at_least or 0.0) * (1 + self.chance() / 4)
+        )
         self.add_after(key, seconds)
         return seconds
 

@@ -16,6 +16,7 @@ from climatejobs_operator.cluster import (
     ClusterError,
     Conflict,
     NotFound,
+    NotLeading,
     Refused,
 )
 
@@ -85,6 +86,25 @@ async def test_a_failure_has_its_kind_and_the_servers_words(
         await cluster.get(JOBS, "a")
     assert type(caught.value) is kind
     assert (caught.value.status, caught.value.retry_after) == (status, 3)
+
+
+async def test_a_server_that_asks_to_be_left_alone_is_left_alone_by_all(server: Server, cluster: Cluster) -> None:
+    server.fail(429, **{"Retry-After": "3"})
+    with pytest.raises(ClusterError):
+        await cluster.get(JOBS, "a")
+    with pytest.raises(ClusterError, match="left alone") as caught:
+        await cluster.get(PODS, "b")
+    assert caught.value.status == 429
+    assert 2 < (caught.value.retry_after or 0) <= 3
+    assert len(server.requests) == 1, "the second call was not sent"
+
+
+async def test_who_may_not_write_sends_nothing(server: Server) -> None:
+    async with aiohttp.ClientSession() as session:
+        idle = Cluster(session, "http://127.0.0.1:9", "climate", write_seconds=lambda: 0.0)
+        for write in (idle.create(JOBS, {}), idle.delete(JOBS, "a", "uid"), idle.write_status(JOBS, "a", "1", {})):
+            with pytest.raises(NotLeading):
+                await write
 
 
 async def test_a_server_that_is_away_is_an_error_of_the_cluster() -> None:

@@ -4,6 +4,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from climatejobs_operator.health import Health
+from climatejobs_operator.metrics import Metrics
 from climatejobs_operator.probes import build_app
 from climatejobs_operator.pulse import ECHO_SECONDS, QUEUE_SECONDS, Pulse
 from climatejobs_operator.workqueue import WorkQueue
@@ -53,7 +54,7 @@ def test_a_queue_that_stands_still_is_trouble(pulse: Pulse, timetable: ManualTim
 
 async def test_the_probe_answers_200_or_503(pulse: Pulse, timetable: ManualTimetable) -> None:
     candidate = Candidates().join("a")
-    async with TestClient(TestServer(build_app(Health(candidate, pulse)))) as client:
+    async with TestClient(TestServer(build_app(Health(candidate, pulse), Metrics()))) as client:
         assert (await client.get("/healthz")).status == 200
         pulse.expect("jobs", "a", 7)
         timetable.advance(ECHO_SECONDS + 1)

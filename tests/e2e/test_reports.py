@@ -1,0 +1,81 @@
+"""Reports of real runners, and operators that take turns, on a real cluster."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from climatejobs_demo.installation import Installation
+from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, wait_until
+from tests.e2e.conftest import NAMESPACE
+
+pytestmark = pytest.mark.e2e
+
+OPERATORS = "app.kubernetes.io/component=operator"
+
+
+def test_progress_is_seen_while_a_job_runs_and_its_result_before_the_job_controller_knows(
+    objects: ClusterObjects, climate_jobs: ClimateJobs
+) -> None:
+    climate_jobs.create("teller", inputs={"message": "told", "pause": 6})
+
+    def on_its_way() -> Manifest | None:
+        status: Manifest = climate_jobs.get("teller").get("status", {})
+        progress: Manifest = status.get("progress") or {}
+        return progress if status.get("phase") == "Running" and progress.get("percent", 0) > 0 else None
+
+    progress = wait_until(on_its_way, "progress of a running job", 30)
+    assert (progress["total"], progress["unit"], progress["message"]) == (6, "seconds", "Echoing")
+    assert 0 < progress["rate"] < 2
+    status = climate_jobs.wait_for("teller", "Succeeded", "Failed")["status"]
+    assert (status["phase"], status["results"]) == ("Succeeded", {"message": "told"})
+    assert not completed(objects, "teller"), "the runner was believed before the kubelet had told of its end"
+    wait_until(lambda: completed(objects, "teller"), "the Job to be Complete as well", 30)
+
+
+@pytest.fixture
+def two_operators(installation: Installation, objects: ClusterObjects) -> Iterator[None]:
+    def ready(count: int) -> bool:
+        pods = objects.list("Pod", NAMESPACE, label_selector=OPERATORS)
+        return len(pods) == count and all(condition(pod, "Ready") for pod in pods)
+
+    scale = ("scale", "deployment/climatejobs-operator")
+    installation.kubectl(*scale, "--replicas=2")
+    wait_until(lambda: ready(2), "two operators that are both Ready", 60)
+    yield
+    installation.kubectl(*scale, "--replicas=1")
+    wait_until(lambda: ready(1), "one operator", 60)
+
+
+@pytest.mark.usefixtures("two_operators")
+def test_a_standby_takes_over_when_the_leader_is_killed(
+    installation: Installation, objects: ClusterObjects, climate_jobs: ClimateJobs
+) -> None:
+    def leader() -> str | None:
+        lease = objects.find("Lease", "climatejobs-operator", NAMESPACE, version="coordination.k8s.io/v1")
+        return None if lease is None else lease["spec"].get("holderIdentity")
+
+    first = wait_until(leader, "a leader", 30)
+    climate_jobs.create("across", inputs={"message": "still here", "pause": 30})
+    climate_jobs.wait_for("across", "Running")
+    installation.kubectl("delete", "pod", first, "--grace-period=0", "--force", "--wait=false")
+    climate_jobs.create("meanwhile", inputs={"message": "me too"})
+    second = wait_until(lambda: name if (name := leader()) and name != first else None, "another leader", 20)
+    assert climate_jobs.wait_for("meanwhile", "Succeeded", "Failed")["status"]["phase"] == "Succeeded"
+    status = climate_jobs.wait_for("across", "Succeeded", "Failed")["status"]
+    assert (status["phase"], status["attempts"]) == ("Succeeded", 1)
+
+    installation.kubectl("delete", "pod", second, "--wait=false")
+    wait_until(lambda: (name := leader()) is not None and name != second, "the next leader, at once", 10)
+    for number in range(4):  # some of them report to the standby, which passes it on
+        climate_jobs.create(f"after-{number}")
+        climate_jobs.wait_for(f"after-{number}", "Succeeded")
+
+
+def completed(objects: ClusterObjects, name: str) -> bool:
+    job = objects.find("Job", name, NAMESPACE, version="batch/v1")
+    return job is not None and condition(job, "Complete")
+
+
+def condition(found: Manifest, type_: str) -> bool:
+    conditions: list[Manifest] = found.get("status", {}).get("conditions") or []
+    return any(one["type"] == type_ and one["status"] == "True" for one in conditions)
