@@ -69,6 +69,12 @@ class ClusterObjects:
         binding = self._resource("v1", "Pod").subresources["binding"]
         self._answer(lambda: binding.create(name=pod, namespace=namespace, body=body))
 
+    def evict(self, pod: str, namespace: str) -> None:
+        """Have a pod leave its node, as a drain does."""
+        body: Manifest = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
+        eviction = self._resource("v1", "Pod").subresources["eviction"]
+        self._answer(lambda: eviction.create(name=pod, namespace=namespace, body=body))
+
     def find(self, kind: str, name: str, namespace: str | None = None, *, version: str = "v1") -> Manifest | None:
         try:
             return self._resource(version, kind).get(name=name, namespace=namespace).to_dict()
