@@ -1,6 +1,7 @@
 """Reports over HTTP: real tokens, reviewed by a real API server; the test is kubelet and runner."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +11,7 @@ from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, wait_un
 from tests.integration.conftest import ControlPlane
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.kubelet import ECHO_OUTPUTS, Kubelet, success_message
-from tests.integration.operator.reporter import Kiosk, Reporter, free_port
+from tests.integration.operator.reporter import Kiosk, Reporter, free_port, read_measurements, sign_again
 
 pytestmark = pytest.mark.integration
 
@@ -106,6 +107,29 @@ class TestAResult:
         assert reporter.send(token, RESULT) == (403, "no-such-pod"), "although the token was good a moment ago"
         assert climate_jobs.get("job")["status"]["phase"] == "Cancelled"
 
+    def test_is_measured(
+        self, stopped_operator: OperatorProcess, kiosk: Kiosk, climate_jobs: ClimateJobs, kubelet: Kubelet
+    ) -> None:
+        ports = {"report_port": free_port(), "probe_port": free_port()}
+        stopped_operator.start(**ports)
+        reporter = Reporter(ports["report_port"])
+        pod = start("job", climate_jobs, kubelet)
+        start("another", climate_jobs, kubelet)
+        assert reporter.send("made.up.token", RESULT)[0] == 401
+        assert reporter.send(kiosk.token(pod), RESULT) == (204, "")
+        said = read_measurements(ports["probe_port"]).splitlines()
+        for line in (
+            "climatejobs_operator_leading 1.0",
+            'climatejobs_operator_climatejobs{phase="Running",process="echo"} 1.0',
+            'climatejobs_operator_ended_total{phase="Succeeded",process="echo"} 1.0',
+            'climatejobs_operator_reports_total{outcome="result"} 1.0',
+            'climatejobs_operator_reports_total{outcome="not-identified"} 1.0',
+            'climatejobs_operator_api_call_seconds_count{kind="jobs",status="201",verb="create"} 2.0',
+        ):
+            assert line in said
+        assert any('verb="watch"' in line and 'kind="pods"' in line for line in said), "kopf's calls are counted too"
+        assert not any("another" in line for line in said)
+
 
 class TestAToken:
     def test_of_another_pod_speaks_for_the_job_of_that_pod_alone(
@@ -154,6 +178,20 @@ class TestAToken:
         assert reporter.send(None, RESULT) == (401, "not-identified")
         assert climate_jobs.get("job")["status"]["phase"] == "Running"
         assert reporter.send(good, RESULT) == (204, "")
+
+    def test_that_has_expired_is_refused(
+        self,
+        reporter: Reporter,
+        kiosk: Kiosk,
+        climate_jobs: ClimateJobs,
+        kubelet: Kubelet,
+        control_plane: ControlPlane,
+    ) -> None:
+        token = kiosk.token(start("job", climate_jobs, kubelet))
+        key = (control_plane.kubeconfig.parent / "pki" / "service-accounts.key").read_text()
+        now = int(time.time())
+        assert reporter.send(sign_again(token, key, exp=now - 60), RESULT) == (401, "not-identified")
+        assert reporter.send(sign_again(token, key, exp=now + 60), RESULT) == (204, ""), "but for that it is good"
 
     def test_of_an_attempt_that_is_over_is_refused_although_it_was_good_before(
         self, reporter: Reporter, kiosk: Kiosk, climate_jobs: ClimateJobs, kubelet: Kubelet
