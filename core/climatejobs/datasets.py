@@ -97,7 +97,8 @@ class DatasetOutput(DataModel):
 class TableOutput(DataModel):
     """What a process says of the tables it has written beside a version."""
 
-    kind: Literal["table"] = "table"
+    kind: Literal["table"]
+    """Without a default: outputs travel without what is not set, and this is what a table is recognised by."""
     id: DatasetId
     version: Version
     parquet: str

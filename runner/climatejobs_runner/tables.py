@@ -36,7 +36,12 @@ def write_tables(dataset: Dataset, attempt: Attempt) -> TableOutput:
     for length in dataset.shape.values():
         rows *= length
     return TableOutput(
-        id=dataset.id, version=dataset.version, parquet=str(paths["parquet"]), csv=str(paths["csv"]), rows=rows
+        kind="table",
+        id=dataset.id,
+        version=dataset.version,
+        parquet=str(paths["parquet"]),
+        csv=str(paths["csv"]),
+        rows=rows,
     )
 
 
