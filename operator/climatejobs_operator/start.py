@@ -53,7 +53,10 @@ def plan_start(seen: Observation, now: datetime) -> Decision:
 def _find_hindrance(seen: Observation, waiting: ClimateJobStatus, now: datetime) -> Decision | None:
     """Why the Job is not made now, if something is in its way."""
     if seen.climatejob.spec.suspend and not seen.live_pods:
-        return Decision(describe_held(waiting), Reason.SUSPENDED)
+        status, uid = seen.climatejob.status, seen.climatejob.metadata.uid
+        # There was a Job, which somebody has deleted: its pod may live without having been heard of.
+        unsure = status.attempts is not None and status.phase is not Phase.SUSPENDED
+        return Decision(describe_held(waiting), Reason.SUSPENDED, (ConfirmGone(uid),) if unsure else ())
     if seen.job is not None:
         message = f"Waiting: the name {seen.climatejob.metadata.name} is taken by a Job of another owner."
         return Decision(waiting.model_copy(update={"message": message}), Reason.NAME_TAKEN)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from climatejobs.model import Phase
 from climatejobs.names import Reason
-from climatejobs_operator.actions import CreateJob, DeleteJob, ResumeJob, SuspendJob
+from climatejobs_operator.actions import ConfirmGone, CreateJob, DeleteJob, ResumeJob, SuspendJob
 from climatejobs_operator.observation import Place
 from tests.unit.operator.builders import (
     NOW,
@@ -46,6 +46,14 @@ def test_a_suspension_is_said_when_nothing_runs_any_more() -> None:
     assert (figures(plan), plan.actions) == ((Phase.SUSPENDED, 1), ())
     assert true_conditions(plan) == {"Suspended"}
     assert [event.reason for event in plan.events] == [Reason.SUSPENDED]
+
+
+def test_a_suspension_without_its_job_is_said_when_the_cluster_has_confirmed_that_nothing_runs() -> None:
+    """The pod of a Job that somebody has deleted may live without having been heard of."""
+    plan = plan_for(make_climatejob(suspend=True, status=RUNNING))
+    assert [type(action) for action in plan.actions] == [ConfirmGone]
+    assert plan.status.phase is Phase.SUSPENDED
+    assert plan_for(make_climatejob(suspend=True, status=SUSPENDED)).actions == ()
 
 
 def test_a_suspension_is_not_said_before_the_job_controller_has_acted_on_it() -> None:
