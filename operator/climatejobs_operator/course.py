@@ -100,6 +100,9 @@ def _plan_wait(
         wait = describe_missing_pod(course.job, _find_due(course), seen.warning, now)
     if is_pull_failure(wait.message) and is_pull_failure(said.message):
         wait = replace(wait, message=said.message or "")
+    leaving = active is not None and active.metadata.deletion_timestamp is not None
+    if leaving and not begun and said.phase is Phase.PENDING and said.message:
+        wait = replace(wait, message=said.message)  # what it waited for in vain is what its end has to tell
     wake_at = _find_next_look(wait, retry_at, now, settings)
     if wait.trouble is not None and wake_at is None:
         trouble = wait.trouble.model_copy(
@@ -197,7 +200,9 @@ def _describe_condition(seen: Observation, condition: JobCondition, course: _Cou
     if condition.reason == "DeadlineExceeded":
         status = seen.climatejob.status
         waited_for = status.message if status.phase is Phase.PENDING and status.started_at is None else None
-        return failure.describe_deadline(seen.climatejob.spec.timeout_seconds, begun or None, course.error, waited_for)
+        # The Job controller counts a pod that it took away at the deadline as one that failed.
+        latest = course.error if waited_for is None else None
+        return failure.describe_deadline(seen.climatejob.spec.timeout_seconds, begun or None, latest, waited_for)
     return course.error or failure.describe_job_failure(condition, begun or None)
 
 

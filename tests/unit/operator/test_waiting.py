@@ -164,6 +164,16 @@ def test_a_deadline_says_what_the_job_waited_for_all_the_time() -> None:
     )
 
 
+def test_the_reason_is_kept_while_the_pod_that_never_ran_is_taken_away() -> None:
+    waiting = {**PENDING, "message": "No node can take the pod yet: 0/1 nodes are available: 1 Insufficient memory."}
+    climatejob = make_climatejob(status=waiting)
+    assert plan_for(climatejob, make_job(), make_pod(conditions=(), deleting=5)).status.message == waiting["message"]
+    counted = make_job(failed=1, condition=("FailureTarget", "DeadlineExceeded", "too long"))
+    _, detail = error_of(plan_for(climatejob, counted))
+    assert "the latest failure" not in detail
+    assert detail.endswith(waiting["message"])
+
+
 def test_a_pod_on_a_node_that_does_not_answer_is_not_said_to_run() -> None:
     plan = plan_for(make_climatejob(status=PENDING), make_job(), running_pod(deleting=-10))
     assert "does not confirm that the pod has ended" in (plan.status.message or "")
