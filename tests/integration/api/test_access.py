@@ -192,7 +192,7 @@ def test_no_verdict_while_the_cluster_is_away(control_plane: ControlPlane, peopl
     finally:
         done = True
         asking.join(60)
-    assert seen == {200, 503}
+    assert seen <= {200, 503}, "neither of which says anything of the caller"
     wait_until(lambda: people.send("reader", "GET", "/jobs").status_code == 200, "an answer again", 30)
 
 
