@@ -70,8 +70,7 @@ def _goes_on(seen: Observation, job: Job) -> bool:
     Job controller has counted it, when a failure was plain from a pod that the controller judges otherwise, when
     no pod would start, and when the pod of a suspended Job succeeds all the same.
     """
-    # Pods that have ended are forgotten with the end of their ClimateJob, so that none is known is not enough.
-    given_up = seen.climatejob.phase is Phase.FAILED and not seen.pods and seen.climatejob.status.started_at is None
+    given_up = seen.climatejob.phase is Phase.FAILED and not seen.pods
     return not job.ended and (bool(_find_lively(seen)) or _would_be_repeated(seen) or given_up or job.spec.suspend)
 
 
