@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/api.py                   # a control plane of its own, 50,000 jobs
     .venv/bin/python benchmarks/api.py --cluster demo    # a cluster that is up, as many jobs, in a namespace of its own
+    .venv/bin/python benchmarks/api.py --cluster demo --keep    # the same, and leaves the stored jobs to the next run
 
 The API runs as the process that it is in a pod. Submissions over REST and bare creations of the same ClimateJob take
 turns against the same API server, sent by the same client, so their ratio says what the API costs. Reads go one after
@@ -45,6 +46,8 @@ ASYNC = {"Prefer": "respond-async", "Content-Type": "application/json"}
 MERGE = {"Content-Type": "application/merge-patch+json"}
 JSON = {"Content-Type": "application/json"}
 ROUNDS = 6
+STORED = "climatejobs-benchmark-stored"
+"""Label of the jobs that are stored before anything is measured, and of a namespace where all of them are."""
 MIB = 2**20
 
 type Send = Callable[[], Awaitable[object]]
@@ -72,16 +75,20 @@ class Store:
         self._server = server
         self.namespace = namespace
         self.path = f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.PLURAL}"
+        self._own = f"/api/v1/namespaces/{namespace}"
 
     async def prepare(self) -> None:
-        """Make the namespace, and the resource where it is not known."""
+        """Make the namespace where there is none, and the resource where it is not known."""
         crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
         try:
             await self._server.call("GET", f"{crds}/{names.PLURAL}.{names.GROUP}")
         except Unexpected:
             await self._server.call("POST", crds, encode(custom_resource_definition()), JSON)
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}
-        await self._server.call("POST", "/api/v1/namespaces", encode(namespace), JSON)
+        try:
+            await self._server.call("GET", self._own)
+        except Unexpected:
+            await self._server.call("POST", "/api/v1/namespaces", encode(namespace), JSON)
         for _ in range(100):
             with suppress(Unexpected):
                 await self._server.call("GET", self.path)
@@ -91,7 +98,16 @@ class Store:
 
     async def remove(self) -> None:
         """Delete the namespace; the cluster takes its time for all the jobs in it."""
-        await self._server.call("DELETE", f"/api/v1/namespaces/{self.namespace}")
+        await self._server.call("DELETE", self._own)
+
+    async def clear(self) -> None:
+        """Delete all jobs but those that `fill` has stored."""
+        await self._server.call("DELETE", f"{self.path}?labelSelector=!{STORED}")
+
+    async def is_filled(self) -> bool:
+        """Whether `fill` has come to its end in this namespace before."""
+        found = msgspec.json.decode(await self._server.call("GET", self._own), type=dict[str, Any])
+        return STORED in found["metadata"].get("labels", {})
 
     async def read(self, name: str) -> dict[str, Any]:
         """A job as it is stored."""
@@ -112,7 +128,8 @@ class Store:
             day, second = divmod(number, 86400)
             stamp = f"2025-01-{1 + day:02}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.000000Z"
             annotations = {**manifest["metadata"]["annotations"], names.ANNOTATION_SUBMITTED_AT: stamp}
-            named = {**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}}
+            labels = {**manifest["metadata"]["labels"], STORED: "true"}
+            named = {**manifest, "metadata": {"labels": labels, "annotations": annotations}}
             name = f"stored-{number:06}"
             create = self.creation(named, name)
             status = encode({"status": _status(number)})
@@ -124,6 +141,7 @@ class Store:
             return both
 
         await measure((store(number) for number in range(count)), 32)
+        await self._server.call("PATCH", self._own, encode({"metadata": {"labels": {STORED: "true"}}}), MERGE)
 
 
 def _status(number: int) -> dict[str, Any]:
@@ -244,28 +262,31 @@ def reads(server: Server, count: int, stored: int) -> dict[str, Iterator[Send]]:
     }
 
 
-async def run(kubeconfig: Path, jobs: int, count: int) -> int:
-    """Measure everything against one API server."""
+async def run(kubeconfig: Path, jobs: int, count: int, *, keep: bool) -> int:
+    """Measure everything against one API server; `keep` leaves the stored jobs to the next run."""
     api_server = open_api_server(kubeconfig)
-    store = Store(api_server, f"benchmark-{uuid4().hex[:8]}")
+    store = Store(api_server, f"benchmark-{jobs if keep else uuid4().hex[:8]}")
+    nothing = Store(api_server, f"benchmark-empty-{uuid4().hex[:8]}")
     await store.prepare()
+    await nothing.prepare()
     rows: list[Row] = []
     targets: list[Target] = []
     try:
         with TemporaryDirectory() as name:
             folder = Path(name)
-            async with running(kubeconfig, store.namespace, folder) as replica:
+            async with running(kubeconfig, nothing.namespace, folder) as replica:
                 empty = replica.memory()
                 submitted = await replica.server.call("POST", EXECUTION, SUBMISSION, ASYNC)
                 answer = msgspec.json.decode(submitted, type=dict[str, Any])
-                made = await store.read(answer["jobID"])
+                made = await nothing.read(answer["jobID"])
             manifest = {
                 **{member: made[member] for member in ("apiVersion", "kind", "spec")},
                 "metadata": {member: made["metadata"][member] for member in ("labels", "annotations")},
             }
             begun = time.perf_counter()
-            await store.fill(manifest, jobs)
-            print(f"stored {jobs} jobs in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+            if not await store.is_filled():
+                await store.fill(manifest, jobs)
+                print(f"stored {jobs} jobs in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
             async with running(kubeconfig, store.namespace, folder) as replica:
                 targets += [
                     Target("sync_cold", replica.seconds, 15, "<=", "s"),
@@ -297,7 +318,8 @@ async def run(kubeconfig: Path, jobs: int, count: int) -> int:
         print(f"memory: {', '.join(memory)}")
         return report(targets)
     finally:
-        await store.remove()
+        await (store.clear() if keep else store.remove())
+        await nothing.remove()
         await api_server.close()
 
 
@@ -327,9 +349,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--cluster", help="name of a cluster that is up (default: a control plane for this run)")
     parser.add_argument("--jobs", type=int, default=50_000, help="jobs that are stored while it is measured")
     parser.add_argument("--count", type=int, default=400, help="requests of each kind in a round")
+    parser.add_argument("--keep", action="store_true", help="leave the stored jobs in the cluster for the next run")
     options = parser.parse_args(arguments)
     with cluster_of(options.cluster) as kubeconfig:
-        return uvloop.run(run(kubeconfig, options.jobs, options.count))
+        return uvloop.run(run(kubeconfig, options.jobs, options.count, keep=options.keep))
 
 
 if __name__ == "__main__":

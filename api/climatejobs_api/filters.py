@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from climatejobs.ogc.statusinfo import StatusCode, code_of
-from climatejobs_api.store import EPOCH, JobFacts
+from climatejobs_api.store import EPOCH, JobFacts, Selection, to_microseconds
 
 _DATE = (
     r"[12][0-9]{3}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
@@ -38,6 +38,17 @@ class JobFilter:
     created: Interval | None = None
     min_seconds: int | None = None
     max_seconds: int | None = None
+
+    def select(self) -> Selection:
+        """What is to be listed, for a store."""
+        created = self.created or Interval(None, None)
+        return Selection(
+            processes=self.processes,
+            statuses=self.statuses,
+            earliest=to_microseconds(created.start) if created.start is not None else None,
+            latest=to_microseconds(created.end) if created.end is not None else None,
+            matches=self.matches,
+        )
 
     def matches(self, job: JobFacts) -> bool:
         """Whether the job is to be listed."""

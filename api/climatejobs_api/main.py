@@ -1,6 +1,7 @@
 """The program: settings from the environment, the cluster, and a server that stops within about a second."""
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -42,6 +43,15 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def settle() -> None:
+    """Leave out of the garbage collector's rounds what will stay.
+
+    Going through 50,000 jobs and the program itself stops all answers for some 40 ms, again and again.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def build_gate(settings: Settings, client: ClusterClient) -> Gate:
     """The gate that the settings ask for; the cluster decides who may do what, whoever says who somebody is."""
     if settings.auth_mode == "none":
@@ -69,7 +79,7 @@ async def serve(settings: Settings) -> None:
     """Serve until told to stop."""
     metrics = Metrics()
     client = await ClusterClient.connect(settings.namespace, observe=metrics.observe_call)
-    jobs = ClusterJobs(client, stale_seconds=settings.stale_seconds)
+    jobs = ClusterJobs(client, stale_seconds=settings.stale_seconds, listed=settle)
     metrics.watch_copy(jobs)
     app = create_app(settings, jobs, follow=jobs.follow, gate=build_gate(settings, client), metrics=metrics)
     config = uvicorn.Config(

@@ -10,7 +10,7 @@ from climatejobs_api.problems import Problem
 _ZERO = re.compile(r"\s*0(?:\.0{0,3})?\s*")
 
 
-def require_json(request: Request) -> None:
+async def require_json(request: Request) -> None:
     """Raise the `Problem` 406 where the client would not take JSON."""
     accepted = ",".join(request.headers.getlist("accept"))
     if accepted.strip() and not accepts_json(accepted):

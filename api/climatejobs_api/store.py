@@ -3,7 +3,7 @@
 Nothing here or behind it knows of HTTP; nothing in front of it knows of Kubernetes.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from pydantic import JsonValue
 
 from climatejobs.model import ClimateJob, ClimateJobSpec, Phase
+from climatejobs.ogc.statusinfo import StatusCode
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -24,9 +25,14 @@ class Position(NamedTuple):
     name: str
 
 
+def to_microseconds(moment: datetime) -> int:
+    """Whole microseconds since 1970."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
 def position_of(submitted_at: datetime, name: str) -> Position:
     """Where a job stands in the order of jobs."""
-    return Position((submitted_at - EPOCH) // timedelta(microseconds=1), name)
+    return Position(to_microseconds(submitted_at), name)
 
 
 class JobFacts(Protocol):
@@ -56,6 +62,23 @@ class JobFacts(Protocol):
 def any_job(_facts: JobFacts) -> bool:
     """The filter that every job passes."""
     return True
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which jobs a list holds: those that match, which the other members say beforehand as far as they can."""
+
+    processes: Collection[str] = ()
+    """Empty is every one."""
+    statuses: Collection[StatusCode] = ()
+    """Empty is every one."""
+    earliest: int | None = None
+    """Microseconds since 1970 of submission, included."""
+    latest: int | None = None
+    matches: Callable[[JobFacts], bool] = any_job
+
+
+EVERY_JOB = Selection()
 
 
 @dataclass(frozen=True)
@@ -152,14 +175,12 @@ class JobStore(Protocol):
         """Seconds by which what is read here may be behind: 0 while all changes arrive."""
         ...
 
-    def older(
-        self, limit: int, *, than: Position | None = None, matches: Callable[[JobFacts], bool] = any_job
-    ) -> list[ClimateJob]:
-        """At most that many jobs that match, newest first, from the one that follows `than`."""
+    def older(self, limit: int, *, than: Position | None = None, selection: Selection = EVERY_JOB) -> list[ClimateJob]:
+        """At most that many jobs of the selection, newest first, from the one that follows `than`."""
         ...
 
-    def newer(self, limit: int, *, than: Position, matches: Callable[[JobFacts], bool] = any_job) -> list[ClimateJob]:
-        """At most that many jobs that match, newest first, up to the one that precedes `than`."""
+    def newer(self, limit: int, *, than: Position, selection: Selection = EVERY_JOB) -> list[ClimateJob]:
+        """At most that many jobs of the selection, newest first, up to the one that precedes `than`."""
         ...
 
     def place_in_line(self, job: ClimateJob) -> int | None:

@@ -9,8 +9,9 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
+from climatejobs_api.cluster.index import JobIndex
 from climatejobs_api.cluster.records import Record, Turn
-from climatejobs_api.store import Position
+from climatejobs_api.store import EVERY_JOB, Position, Selection
 
 type Condition = Callable[[Record | None], bool]
 """What somebody waits for a job to be; None is a job that is not there."""
@@ -26,7 +27,7 @@ class JobCache:
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
-        self._order: list[Position] = []
+        self._index = JobIndex()
         self._line: list[Turn] = []
         """Of the jobs that wait for a slot."""
         self._removed: set[str] = set()
@@ -43,16 +44,13 @@ class JobCache:
         """The job of that name."""
         return self._records.get(name)
 
-    def newest_first(self, *, before: Position | None = None) -> Iterator[Record]:
-        """All jobs, newest first, from the one that follows `before`; not to be kept over an await."""
-        end = len(self._order) if before is None else bisect_left(self._order, before)
-        for index in range(end - 1, -1, -1):
-            yield self._records[self._order[index].name]
+    def newest_first(self, selection: Selection = EVERY_JOB, *, before: Position | None = None) -> Iterator[Record]:
+        """The jobs of a selection, newest first, from the one that follows `before`; not to be kept over an await."""
+        return self._look_up(self._index.newest_first(selection, before=before), selection)
 
-    def oldest_first(self, *, after: Position) -> Iterator[Record]:
-        """The jobs that are newer than `after`, oldest first; not to be kept over an await."""
-        for index in range(bisect_right(self._order, after), len(self._order)):
-            yield self._records[self._order[index].name]
+    def oldest_first(self, selection: Selection = EVERY_JOB, *, after: Position) -> Iterator[Record]:
+        """Those that are newer than `after`, oldest first; not to be kept over an await."""
+        return self._look_up(self._index.oldest_first(selection, after=after), selection)
 
     def place_in_line(self, name: str) -> int | None:
         """How many jobs start before this one, and itself; None where it does not wait for a slot."""
@@ -73,11 +71,10 @@ class JobCache:
         if record.uid in self._removed or (known is not None and known.version >= record.version):
             return
         self._change_turn(known.turn if known is not None else None, record.turn)
-        if known is not None and known.position != record.position:
-            self._forget_position(known.position)
-            known = None
         if known is None:
-            insort(self._order, record.position)
+            self._index.add(record)
+        else:
+            self._index.exchange(known, record)
         self._records[record.name] = record
         self._tell(record.name)
 
@@ -114,7 +111,7 @@ class JobCache:
         kept = {name: known for name, known in self._records.items() if name not in listed and known.version > version}
         self._removed.difference_update(uid for uid in removed_before if uid not in uids)
         self._records = {**listed, **kept}
-        self._order = sorted(record.position for record in self._records.values())
+        self._index.replace(self._records.values())
         self._line = sorted(record.turn for record in self._records.values() if record.turn is not None)
         self.advance(version)
         for name in list(self._waiting):
@@ -176,11 +173,11 @@ class JobCache:
     def _forget(self, record: Record) -> None:
         self._change_turn(record.turn, None)
         del self._records[record.name]
-        self._forget_position(record.position)
+        self._index.discard(record)
         self._tell(record.name)
 
-    def _forget_position(self, position: Position) -> None:
-        del self._order[bisect_left(self._order, position)]
+    def _look_up(self, places: Iterable[Position], selection: Selection) -> Iterator[Record]:
+        return filter(selection.matches, (self._records[place.name] for place in places))
 
     def _tell(self, name: str) -> None:
         """Wake those for whom the job has become what they wait for."""

@@ -50,13 +50,15 @@ class Informer:
         cache: JobCache,
         *,
         jitter: Callable[[], float],
+        listed: Callable[[], None] = lambda: None,
         silence: float = SILENCE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`jitter` gives numbers between 0 and 1, `clock` seconds that never go back."""
+        """`jitter` gives numbers between 0 and 1, `clock` seconds that never go back; `listed` is told of lists."""
         self._source = source
         self._cache = cache
         self._jitter = jitter
+        self._listed = listed
         self._silence = silence
         self._clock = clock
         self._failures = 0
@@ -116,6 +118,7 @@ class Informer:
             records += page.records
             version, following = page.version, page.following
         self._cache.replace(records, int(version), removed_before=removed_before)
+        self._listed()
         self.lists += 1
         self._version, self._heard = version, begun
         self.synced.set()

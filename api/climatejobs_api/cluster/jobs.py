@@ -16,7 +16,7 @@ from climatejobs_api.cluster.client import ClusterClient
 from climatejobs_api.cluster.informer import Informer
 from climatejobs_api.cluster.records import Record, decode_record
 from climatejobs_api.cluster.runs import decode_runs, select_pods
-from climatejobs_api.store import JobFacts, Position, Run, StoreAway, Submission, UnreadableJob, any_job
+from climatejobs_api.store import EVERY_JOB, Position, Run, Selection, StoreAway, Submission, UnreadableJob
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,251}[a-z0-9])?")
 _log = logging.getLogger(__name__)
@@ -25,12 +25,14 @@ _log = logging.getLogger(__name__)
 class ClusterJobs:
     """All ClimateJobs of one namespace."""
 
-    def __init__(self, client: ClusterClient, *, stale_seconds: float) -> None:
-        """Reads are refused once they may be so far behind."""
+    def __init__(
+        self, client: ClusterClient, *, stale_seconds: float, listed: Callable[[], None] = lambda: None
+    ) -> None:
+        """Reads are refused once they may be so far behind; `listed` is told whenever all jobs have been read."""
         self._client = client
         self._stale_seconds = stale_seconds
         self._cache = JobCache()
-        self._informer = Informer(client, self._cache, jitter=random.random)
+        self._informer = Informer(client, self._cache, jitter=random.random, listed=listed)
         self._following: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -66,15 +68,13 @@ class ClusterJobs:
     def __len__(self) -> int:
         return len(self._cache)
 
-    def older(
-        self, limit: int, *, than: Position | None = None, matches: Callable[[JobFacts], bool] = any_job
-    ) -> list[ClimateJob]:
+    def older(self, limit: int, *, than: Position | None = None, selection: Selection = EVERY_JOB) -> list[ClimateJob]:
         self._require_current()
-        return _read_matching(self._cache.newest_first(before=than), limit, matches)
+        return _read_some(self._cache.newest_first(selection, before=than), limit)
 
-    def newer(self, limit: int, *, than: Position, matches: Callable[[JobFacts], bool] = any_job) -> list[ClimateJob]:
+    def newer(self, limit: int, *, than: Position, selection: Selection = EVERY_JOB) -> list[ClimateJob]:
         self._require_current()
-        return _read_matching(self._cache.oldest_first(after=than), limit, matches)[::-1]
+        return _read_some(self._cache.oldest_first(selection, after=than), limit)[::-1]
 
     def place_in_line(self, job: ClimateJob) -> int | None:
         return self._cache.place_in_line(job.metadata.name)
@@ -166,13 +166,11 @@ def build_manifest(submission: Submission) -> dict[str, JsonValue]:
     }
 
 
-def _read_matching(records: Iterable[Record], limit: int, matches: Callable[[JobFacts], bool]) -> list[ClimateJob]:
+def _read_some(records: Iterable[Record], limit: int) -> list[ClimateJob]:
     jobs: list[ClimateJob] = []
     for record in records:
         if len(jobs) == limit:
             break
-        if not matches(record):
-            continue
         try:
             jobs.append(record.read())
         except UnreadableJob as error:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from climatejobs.model import ClimateJob, Phase, submission_time
 from climatejobs.names import GROUP, IN_LINE
+from climatejobs.ogc.statusinfo import StatusCode, code_of
 from climatejobs_api.store import Position, UnreadableJob, position_of
 
 
@@ -45,6 +46,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     @property
     def name(self) -> str:
         return self.position.name
+
+    @property
+    def status(self) -> StatusCode:
+        return code_of(self.phase, stopping=self.stopping)
 
     @property
     def ended(self) -> bool:

@@ -41,19 +41,19 @@ def _split(values: object) -> object:
 
 
 Types = Annotated[
-    list[Literal["process"]],
+    tuple[Literal["process"], ...],
     BeforeValidator(_split),
-    Query(default_factory=list, alias="type", description="Types of jobs; there is one."),
+    Query(alias="type", description="Types of jobs; there is one."),
 ]
 Processes = Annotated[
-    list[str],
+    tuple[str, ...],
     BeforeValidator(_split),
-    Query(default_factory=list, alias="processID", description="Only jobs of these processes."),
+    Query(alias="processID", description="Only jobs of these processes."),
 ]
 Statuses = Annotated[
-    list[StatusCode],
+    tuple[StatusCode, ...],
     BeforeValidator(_split),
-    Query(default_factory=list, alias="status", description="Only jobs of these states."),
+    Query(alias="status", description="Only jobs of these states."),
 ]
 Created = Annotated[
     str | None,
@@ -66,11 +66,11 @@ Created = Annotated[
 Duration = Annotated[int | None, Query(ge=0, le=LONGEST_DURATION)]
 
 
-def read_filter(  # noqa: PLR0917  # by position or by name: the framework decides
+async def read_filter(  # noqa: PLR0917  # by position or by name: the framework decides
     context: Current,
-    _types: Types,
-    processes: Processes,
-    statuses: Statuses,
+    _types: Types = (),
+    processes: Processes = (),
+    statuses: Statuses = (),
     created: Created = None,
     min_seconds: Annotated[Duration, Query(alias="minDuration", description="Only jobs that took so long.")] = None,
     max_seconds: Annotated[Duration, Query(alias="maxDuration", description="Only jobs that took no longer.")] = None,
@@ -98,24 +98,24 @@ async def get_jobs(  # noqa: PLR0917  # by position or by name: the framework de
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response:
-    store, matches = context.store, conditions.matches
+    store, selection = context.store, conditions.select()
     place = decode_place(cursor) if cursor else None
     backwards = place is not None and place.direction is Direction.NEWER
     # One more than the page holds says whether another follows: looking for it could mean going through all jobs again.
     if place is not None and backwards:
-        found = store.newer(limit + 1, than=place.position, matches=matches)
+        found = store.newer(limit + 1, than=place.position, selection=selection)
         page = found[-limit:]
     else:
-        found = store.older(limit + 1, than=place.position if place else None, matches=matches)
+        found = store.older(limit + 1, than=place.position if place else None, selection=selection)
         page = found[:limit]
     own = [Link(href=_page(links, request, cursor), rel="self", type=JSON, title="Jobs")]
     if page:
         more = len(found) > limit
         last, first = (position_of(job.submitted_at, job.metadata.name) for job in (page[-1], page[0]))
-        if store.older(1, than=last, matches=matches) if backwards else more:
+        if store.older(1, than=last, selection=selection) if backwards else more:
             href = _page(links, request, encode_place(Direction.OLDER, last))
             own.append(Link(href=href, rel="next", type=JSON, title="Older jobs"))
-        if more if backwards else place is not None and store.newer(1, than=first, matches=matches):
+        if more if backwards else place is not None and store.newer(1, than=first, selection=selection):
             href = _page(links, request, encode_place(Direction.NEWER, first))
             own.append(Link(href=href, rel="prev", type=JSON, title="Newer jobs"))
     jobs = tuple(describe_job(job, links, store.place_in_line(job)) for job in page)

@@ -1,6 +1,7 @@
 """The addresses of everything that the API serves, below one base."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 from climatejobs.ogc.documents import Link
@@ -12,6 +13,12 @@ PARQUET = "application/vnd.apache.parquet"
 CSV = "text/csv"
 
 
+@lru_cache(maxsize=1024)
+def _quote_segment(segment: str) -> str:
+    """Kept: a page of jobs holds hundreds of addresses with the same few parts."""
+    return quote(segment, safe="")
+
+
 @dataclass(frozen=True)
 class Links:
     """Addresses of everything that is served, below one base."""
@@ -20,7 +27,7 @@ class Links:
 
     def to(self, *segments: str) -> str:
         """The address of a path, each segment quoted."""
-        return "/".join((self.base, *(quote(segment, safe="") for segment in segments)))
+        return "/".join((self.base, *map(_quote_segment, segments)))
 
     def landing(self) -> str:
         return f"{self.base}/"

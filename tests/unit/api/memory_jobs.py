@@ -2,16 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from climatejobs.model import ClimateJob
 from climatejobs_api.cluster.cache import JobCache
 from climatejobs_api.cluster.jobs import await_change, build_manifest
 from climatejobs_api.cluster.records import Record, decode_record
-from climatejobs_api.store import JobFacts, JobGone, NameTaken, NoLog, Position, Run, Submission, any_job
+from climatejobs_api.store import EVERY_JOB, JobGone, NameTaken, NoLog, Position, Run, Selection, Submission
 
 type Manifest = dict[str, Any]
 
@@ -33,13 +34,11 @@ class MemoryJobs:
         self._version = 0
         self._manifests: dict[str, Manifest] = {}
 
-    def older(
-        self, limit: int, *, than: Position | None = None, matches: Callable[[JobFacts], bool] = any_job
-    ) -> list[ClimateJob]:
-        return _read(self.cache.newest_first(before=than), limit, matches)
+    def older(self, limit: int, *, than: Position | None = None, selection: Selection = EVERY_JOB) -> list[ClimateJob]:
+        return _read(self.cache.newest_first(selection, before=than), limit)
 
-    def newer(self, limit: int, *, than: Position, matches: Callable[[JobFacts], bool] = any_job) -> list[ClimateJob]:
-        return _read(self.cache.oldest_first(after=than), limit, matches)[::-1]
+    def newer(self, limit: int, *, than: Position, selection: Selection = EVERY_JOB) -> list[ClimateJob]:
+        return _read(self.cache.oldest_first(selection, after=than), limit)[::-1]
 
     def place_in_line(self, job: ClimateJob) -> int | None:
         return self.cache.place_in_line(job.metadata.name)
@@ -134,8 +133,8 @@ async def _drain(written: asyncio.Queue[bytes | Exception | None]) -> AsyncItera
         yield piece
 
 
-def _read(records: Iterable[Record], limit: int, matches: Callable[[JobFacts], bool]) -> list[ClimateJob]:
-    return [record.read() for record, _ in zip(filter(matches, records), range(limit), strict=False)]
+def _read(records: Iterable[Record], limit: int) -> list[ClimateJob]:
+    return [record.read() for record in islice(records, limit)]
 
 
 def _now() -> str:

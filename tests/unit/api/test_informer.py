@@ -148,3 +148,17 @@ async def test_the_age_counts_from_the_last_word_while_no_watch_is_open() -> Non
     await asyncio.gather(task, return_exceptions=True)
     # Listed from 0 on, open at 2, a word at 3, over at 4, refused at 5, tried again and open at 6.
     assert ages == [2, 0, 0, 2, 3, 0]
+
+
+async def test_every_list_is_told_of_once_its_jobs_are_in_the_cache() -> None:
+    source = ScriptedSource([[manifest("a")], [manifest("b"), manifest("c")]], [[failure(410)]])
+    cache = JobCache()
+    sizes: list[int] = []
+    informer = Informer(source, cache, jitter=lambda: 0.0, listed=lambda: sizes.append(len(cache)))
+    task = asyncio.create_task(informer.run())
+    try:
+        await until(lambda: informer.lists == 2)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert sizes == [1, 2]
