@@ -75,4 +75,13 @@ class ConfirmGone:
     uid: str
 
 
-type Action = CreateJob | DeleteJob | SuspendJob | ResumeJob | DeletePod | AbandonPod | DeleteClimateJob | ConfirmGone
+@dataclass(frozen=True)
+class LookAgain:
+    """Ask the API server, not the cache, how the pods of the ClimateJob are; if there is news, the plan is off."""
+
+    uid: str
+
+
+type Action = (
+    CreateJob | DeleteJob | SuspendJob | ResumeJob | DeletePod | AbandonPod | DeleteClimateJob | ConfirmGone | LookAgain
+)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from climatejobs.model import ClimateJobStatus, ErrorDetail, Phase
 from climatejobs.names import Reason
 from climatejobs_operator import attempts, failure
-from climatejobs_operator.actions import DeleteJob
+from climatejobs_operator.actions import DeleteJob, LookAgain
 from climatejobs_operator.endings import fail
 from climatejobs_operator.error_details import shorten
 from climatejobs_operator.job_manifest import memory_limit
@@ -55,7 +55,11 @@ def plan_course(seen: Observation, job: Job, now: datetime, settings: Settings) 
     course = _reckon(seen, job, pods, settings)
     ending = _find_ending(seen, job, pods, course, now)
     if ending is not None:
-        return ending
+        told = not job.complete and course.failures <= attempts.count_failed(pods)
+        if told:
+            return ending
+        # The Job says more than its pods: the news of how one ended may still be on its way, or be lost.
+        return replace(ending, actions=(LookAgain(seen.climatejob.metadata.uid), *ending.actions))
     status = seen.climatejob.status
     attempt = min(max(status.attempts or 0, course.failed_attempts + 1), course.limit)
     current = status.model_copy(

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from climatejobs.model import ErrorDetail, Phase, Progress
 from climatejobs.names import Reason
-from climatejobs_operator.attempts import attempts_before, count_failures, find_witnesses
+from climatejobs_operator.attempts import attempts_before, count_failed, count_failures, find_witnesses
 from climatejobs_operator.error_details import shorten
 from climatejobs_operator.observation import Decision, Observation
 from climatejobs_operator.pods import Pod
@@ -92,10 +92,16 @@ def fail(
 
 
 def _attempt_of(seen: Observation, pod: Pod) -> int:
-    """The number of the attempt that a successful pod was."""
+    """The number of the attempt that a successful pod was: failures that came after it do not count.
+
+    There are some where the pod was taken away just as it had succeeded, and its Job has gone on.
+    """
     job = seen.own_job
     if job is None or pod.metadata.controller_uid != job.metadata.uid:
         return 1
     siblings = [other for other in seen.pods if other.metadata.controller_uid == job.metadata.uid]
     witnesses = find_witnesses(siblings, was_suspended=job.was_suspended)
-    return attempts_before(seen.climatejob.spec.max_attempts, job) + count_failures(job, witnesses) + 1
+    later = [p for p in witnesses if p.metadata.creation_timestamp > pod.metadata.creation_timestamp]
+    failures = count_failures(job, witnesses) - count_failed(later)
+    limit = seen.climatejob.spec.max_attempts
+    return min(attempts_before(limit, job) + failures + 1, limit)

@@ -24,6 +24,7 @@ from climatejobs_operator.actions import (
     DeleteClimateJob,
     DeleteJob,
     DeletePod,
+    LookAgain,
     ResumeJob,
     SuspendJob,
 )
@@ -226,8 +227,8 @@ class Reconciler:
             case DeleteClimateJob(name, uid, version):
                 await self._cluster.delete(CLIMATEJOBS, name, uid, version=version)
                 logger.info("Deleted ClimateJob, as its time after the end is over", extra=fields(job=name))
-            case ConfirmGone(uid):
-                await self._confirm_gone(uid)
+            case ConfirmGone() | LookAgain():
+                await self._ask(action)
 
     async def _create_job(self, action: CreateJob, climatejob: ClimateJob) -> None:
         name = climatejob.metadata.name
@@ -280,15 +281,19 @@ class Reconciler:
             logger.warning("Events not read: %s", error)
         return find_latest(warnings, self._now())
 
-    async def _confirm_gone(self, uid: str) -> None:
-        alive = False
+    async def _ask(self, question: ConfirmGone | LookAgain) -> None:
+        for pod, is_news in await self._read_pods(question.uid):
+            if is_news if isinstance(question, LookAgain) else not pod.ended:
+                raise Outdated
+
+    async def _read_pods(self, uid: str) -> list[tuple[Pod, bool]]:
+        """The pods of a ClimateJob, and whether each was not known as it is."""
+        found: list[tuple[Pod, bool]] = []
         async for page in self._cluster.list_pages(PODS, labels=f"{names.LABEL_JOB_UID}={uid}"):
             for manifest in page.items:
                 pod = Pod.model_validate(manifest)
-                self._cache.pods.put(pod)
-                alive = alive or not pod.ended
-        if alive:
-            raise Outdated
+                found.append((pod, self._cache.pods.put(pod)))
+        return found
 
     async def _write(self, seen: Observation, plan: Plan) -> None:
         climatejob = seen.climatejob

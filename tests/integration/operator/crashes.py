@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, cast
 
 import aiohttp
@@ -176,6 +177,9 @@ class World:
         while True:  # a watch ends now and then, as when the API server has just learnt of the resource
             query = {"watch": "true", **({"resourceVersion": version} if version else {})}
             async with self.session.get(url, params=query, timeout=FOREVER) as response:
+                if response.status == HTTPStatus.TOO_MANY_REQUESTS:  # the same, some moments earlier
+                    await asyncio.sleep(0.2)
+                    continue
                 response.raise_for_status()
                 async for line in response.content:
                     event = json.loads(line)

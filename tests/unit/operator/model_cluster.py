@@ -46,6 +46,8 @@ class ModelCluster(real.Cluster):
         """After how many more writes the operator dies, and whether that write is still carried out."""
         self.counted: dict[str, int] = {}
         """Failures that the Job controller has counted, by Job uid."""
+        self.vanished = 0
+        """Pods that had succeeded and are gone."""
         self.started = 0
         """Pods in which the runner has started."""
         self.faults: list[str] = []
@@ -342,6 +344,7 @@ class ModelCluster(real.Cluster):
     def _remove(self, resource: Resource, name: str) -> None:
         self.version += 1
         manifest = self.stored[resource.plural].pop(name)
+        self.vanished += resource is PODS and manifest["status"]["phase"] == "Succeeded"
         manifest["metadata"]["resourceVersion"] = str(self.version)
         self.streams[resource.plural].append((True, deepcopy(manifest)))
 
@@ -371,8 +374,10 @@ def _ended(climatejob: Manifest) -> bool:
     return phase is not None and Phase(phase).terminal
 
 
-def _exit_code(pod: Manifest) -> int:
-    return pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
+def _exit_code(pod: Manifest) -> int | None:
+    """None of a pod that was given up before its kubelet said a word."""
+    states = [container["state"] for container in pod["status"].get("containerStatuses") or ()]
+    return next((state["terminated"]["exitCode"] for state in states if "terminated" in state), None)
 
 
 def _costs_attempt(pod: Manifest) -> bool:

@@ -10,7 +10,7 @@ from climatejobs_operator.expiry import Expiry
 from climatejobs_operator.intake import Intake
 from climatejobs_operator.pulse import Pulse
 from climatejobs_operator.queue import Limits, Line
-from climatejobs_operator.reconcile import Hindered, Outdated, Reconciler
+from climatejobs_operator.reconcile import Hindered, Outdated, Reconciler, Unhurried
 from climatejobs_operator.reports import Reports
 from climatejobs_operator.resync import Resync
 from climatejobs_operator.workqueue import WorkQueue
@@ -80,12 +80,12 @@ class ModelOperator:
 
     def reconcile(self) -> None:
         """Act on what is known, again where that proves to be outdated."""
-        while len(self.queue):
-            self.queue.finish(run(self.queue.take()))
         for _ in range(5):
+            while len(self.queue):  # whatever is in it has had its turn
+                self.queue.finish(run(self.queue.take()))
             try:
                 run(self.reconciler.reconcile(NAME))
-            except Outdated:
+            except (Outdated, Unhurried):
                 continue
             except Hindered:
                 return

@@ -39,6 +39,7 @@ class Life(RuleBasedStateMachine):
         self.max_attempts = max_attempts
         self.robbed = False
         self.last_attempts = 0
+        self.spent = 0
 
     @rule()
     def reconcile(self) -> None:
@@ -182,10 +183,23 @@ class Life(RuleBasedStateMachine):
     def resume(self) -> None:
         self.cluster.suspend(suspend=False)
 
+    @rule(priority=st.integers(-1, 1))
+    def change_priority(self, priority: int) -> None:
+        self.cluster.change_climatejob(priority=priority)
+
+    @rule()
+    def let_time_pass(self) -> None:
+        """Longer than any pause between attempts, and than a Job is kept after the end."""
+        self.cluster.seconds += 900
+
     @invariant()
     def attempts_are_right(self) -> None:
+        """Whatever was seen or not: an attempt counts that failed, or whose result nobody could read any more."""
         attempts = self.cluster.status.get("attempts", 0)
         assert self.last_attempts <= attempts <= self.max_attempts
+        # Failures that nobody had counted go with the pods of a Job that is deleted after the end.
+        self.spent = max(self.spent, self.cluster.failures + self.cluster.vanished)
+        assert self.robbed or attempts <= self.spent + 1
         self.last_attempts = attempts
 
     @invariant()

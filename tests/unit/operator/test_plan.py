@@ -6,7 +6,7 @@ import pytest
 
 from climatejobs.model import Phase
 from climatejobs.names import Reason
-from climatejobs_operator.actions import AbandonPod, ConfirmGone, CreateJob, DeleteJob, DeletePod
+from climatejobs_operator.actions import AbandonPod, ConfirmGone, CreateJob, DeleteJob, DeletePod, LookAgain
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Obstacle, Place
 from tests.unit.operator.builders import (
@@ -297,7 +297,7 @@ class TestTheEnd:
         job = make_job(condition=("Complete", "CompletionsReached", ""))
         plan = plan_for(make_climatejob(status=RUNNING), job)
         assert figures(plan) == (Phase.RETRYING, 2)
-        assert plan.actions == (DeleteJob("job", "uid-of-batch-job"),)
+        assert plan.actions == (LookAgain("uid-of-job"), DeleteJob("job", "uid-of-batch-job"))
 
     def test_of_a_job_that_completed_unseen_at_its_last_attempt_is_failure(self) -> None:
         job = make_job(backoff_limit=0, condition=("Complete", "CompletionsReached", ""))

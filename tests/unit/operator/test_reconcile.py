@@ -153,6 +153,40 @@ def test_the_job_of_a_success_whose_pod_was_taken_away_is_deleted(
     assert cluster.status["phase"] == "Succeeded"
 
 
+def test_a_failure_after_the_success_costs_no_attempt(cluster: ModelCluster, operator: ModelOperator) -> None:
+    cluster.end_pod(start(cluster, operator), 0)
+    cluster.evict_finished_pod(cluster.pods()[0])
+    cluster.seconds += 5
+    cluster.control_job()
+    cluster.end_pod(cluster.live_pods()[0], 1)
+    operator.catch_up()
+    assert (cluster.status["phase"], cluster.status["attempts"]) == ("Succeeded", 1)
+
+
+def hear(cluster: ModelCluster, operator: ModelOperator, kind: str) -> None:
+    """What the watch of one kind tells, while those of the others are silent."""
+    for deleted, manifest in cluster.streams[kind]:
+        operator.deliver(kind, manifest, deleted=deleted)
+    cluster.streams[kind].clear()
+
+
+def test_a_success_that_only_the_job_tells_of_costs_no_attempt(cluster: ModelCluster, operator: ModelOperator) -> None:
+    cluster.end_pod(start(cluster, operator), 0)
+    cluster.control_job()
+    hear(cluster, operator, JOBS.plural)
+    operator.reconcile()
+    assert (cluster.status["phase"], cluster.status["attempts"]) == ("Succeeded", 1)
+
+
+def test_a_failure_that_only_the_job_tells_of_keeps_its_cause(cluster: ModelCluster, operator: ModelOperator) -> None:
+    cluster.end_pod(start(cluster, operator), 65)
+    cluster.control_job()
+    hear(cluster, operator, JOBS.plural)
+    operator.reconcile()
+    assert cluster.status["phase"] == "Failed"
+    assert cluster.status["error"]["exitCode"] == 65
+
+
 def test_the_job_of_a_success_at_the_second_attempt_is_left(cluster: ModelCluster, operator: ModelOperator) -> None:
     cluster.end_pod(start(cluster, operator), 1)
     cluster.control_job()

@@ -5,7 +5,7 @@ from typing import Any
 
 from climatejobs.model import Phase
 from climatejobs.results import ResultDocument, ShardDone
-from climatejobs_operator.actions import CreateJob, DeleteJob
+from climatejobs_operator.actions import CreateJob, DeleteJob, LookAgain
 from climatejobs_operator.pods import Pod
 from tests.unit.operator.builders import (
     NOW,
@@ -106,7 +106,7 @@ def test_a_job_that_completed_without_outputs_is_followed_by_another_attempt() -
     job = make_job(retries_per_index=2, condition=("Complete", "CompletionsReached", ""))
     plan = plan_for(shared(RUNNING), job, *(share_done(index) for index in range(3)))
     assert figures(plan) == (Phase.RETRYING, 2)
-    assert plan.actions == (DeleteJob("job", "uid-of-batch-job"),)
+    assert plan.actions == (LookAgain("uid-of-job"), DeleteJob("job", "uid-of-batch-job"))
 
 
 def test_after_a_success_the_other_pods_have_a_while_to_end_by_themselves() -> None:
