@@ -31,7 +31,7 @@ class Cache:
         """Take in that a ClimateJob has ended or was deleted, and drop what was kept for its sake."""
         removed = self.climatejobs.forget(name, version, name)
         if self.climatejobs.get(name) is None:
-            self.pods.discard(pod for pod in self.pods.of_job(name) if pod.ended)
+            self.pods.release(name)
         return removed
 
     def observe(self, name: str) -> Observation | None:

@@ -46,6 +46,8 @@ class Shelf[T: HasMetadata]:
         self._fold = fold
         self._objects: dict[str, T] = {}
         self._by_job: dict[str, dict[str, T]] = {}
+        self._outlived: set[str] = set()
+        """Names of objects that are held although they are deleted."""
         self._gone: dict[str, int] = {}
         """Version at which a name was last deleted, so that late news does not bring it back."""
 
@@ -95,7 +97,12 @@ class Shelf[T: HasMetadata]:
             return False
         # How a pod ended is needed until its job has ended, and may be deleted before anybody looked.
         self.put(item)
+        self._outlived.add(item.metadata.name)
         return True
+
+    def release(self, job_name: str) -> None:
+        """Drop what was held of a ClimateJob although it is deleted."""
+        self.discard(item for item in self.of_job(job_name) if item.metadata.name in self._outlived)
 
     def forget(self, name: str, version: int, job_name: str) -> bool:
         """Take in that nothing is to be known of an object any more; False where later news of it is known."""
@@ -124,6 +131,7 @@ class Shelf[T: HasMetadata]:
             self._tell(self._job_name(item))
 
     def _discard(self, name: str) -> T | None:
+        self._outlived.discard(name)
         item = self._objects.pop(name, None)
         if item is not None:
             job_name = self._job_name(item)

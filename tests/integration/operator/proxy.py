@@ -67,7 +67,7 @@ class Proxy:
         async def serve() -> None:
             application = web.Application(client_max_size=4 << 20)
             application.router.add_route("*", "/{path:.*}", self._answer)
-            runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+            runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
@@ -78,6 +78,11 @@ class Proxy:
                 started.set()
                 await ended.wait()
                 await runner.cleanup()
+                left = asyncio.all_tasks() - {asyncio.current_task()}
+                for task in left:
+                    task.cancel()
+                await asyncio.gather(*left, return_exceptions=True)
+            await asyncio.sleep(0.25)  # aiohttp does not wait for its TLS connections to be closed
 
         thread = threading.Thread(target=lambda: self._loop.run_until_complete(serve()))
         thread.start()

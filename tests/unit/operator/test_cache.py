@@ -98,6 +98,12 @@ class TestAnEndedPod:
         cache.end("job", 9)
         assert len(cache.pods) == 0
 
+    def test_that_is_still_there_stays_known_after_the_end(self, cache: Cache) -> None:
+        cache.climatejobs.put(entry())
+        cache.pods.put(ended_pod(exit_code=1, version=4))
+        cache.end("job", 9)
+        assert cache.pods.get("pod-1") is not None
+
     def test_is_not_kept_for_a_climatejob_that_is_over(self, cache: Cache) -> None:
         cache.pods.put(ended_pod(exit_code=0, version=2))
         cache.pods.remove(ended_pod(exit_code=0, version=3))

@@ -153,6 +153,16 @@ def test_the_job_of_a_success_whose_pod_was_taken_away_is_deleted(
     assert cluster.status["phase"] == "Succeeded"
 
 
+def test_the_job_of_a_permanent_failure_is_left_to_end_by_itself(
+    cluster: ModelCluster, operator: ModelOperator
+) -> None:
+    cluster.end_pod(start(cluster, operator), 65)
+    operator.catch_up()
+    operator.reconcile()
+    assert cluster.status["phase"] == "Failed"
+    assert cluster.job is not None, "its log is there to be read until its time is over"
+
+
 def test_a_failure_after_the_success_costs_no_attempt(cluster: ModelCluster, operator: ModelOperator) -> None:
     cluster.end_pod(start(cluster, operator), 0)
     cluster.evict_finished_pod(cluster.pods()[0])
