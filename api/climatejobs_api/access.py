@@ -30,7 +30,11 @@ class Access:
 
 async def admit(request: Request, context: Current) -> None:
     """Let a request on to its route; raises `Problem`."""
-    caller = await context.gate.admit(request.headers.get("authorization"))
+
+    def find_address() -> str:
+        return find_client(read_arrival(request), trusted_proxies=context.settings.trusted_proxies)
+
+    caller = await context.gate.admit(request.headers.get("authorization"), find_address)
     request.scope[_CALLER] = caller
     facts_of(request).caller = caller.name
     permission = find_permission(request.method, cast(Route, request.scope["route"]).path)
@@ -38,9 +42,7 @@ async def admit(request: Request, context: Current) -> None:
         name = find_name(permission, cast(dict[str, str], request.path_params))
         await context.gate.require(caller, permission, name)
     if permission == SUBMIT:
-        proxies = context.settings.trusted_proxies
-        submitter = caller.name or find_client(read_arrival(request), trusted_proxies=proxies)
-        context.rate.take(submitter, context.now().timestamp())
+        context.rate.take(caller.name or find_address(), context.now().timestamp())
 
 
 async def get_access(request: Request) -> Access:

@@ -31,12 +31,13 @@ from climatejobs_api.rates import SubmissionRate
 from climatejobs_api.routers import datasets, following, health, jobs, landing, processes
 from climatejobs_api.settings import Settings
 from climatejobs_api.store import JobStore, StoreError
+from climatejobs_api.streaming import Seats
 from climatejobs_api.version import VERSION
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 EXPOSED = (
     *("Location", "Content-Location", "Link", "Preference-Applied", "Retry-After", "ETag", "Age"),
-    *("WWW-Authenticate", "X-Request-ID"),
+    *("Content-Range", "Accept-Ranges", "WWW-Authenticate", "X-Request-ID"),
 )
 DESCRIPTION = "Climate computations as jobs on Kubernetes, asked for over OGC API - Processes."
 _log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ def create_app(
         rate=SubmissionRate(settings.submissions_per_minute, refused=metrics.count_rate_limited),
         metrics=metrics,
         fetcher=fetcher or Fetcher(read_allowance(settings.fetch_allow)),
+        followers=Seats(),
         now=now,
         choose=choose,
     )

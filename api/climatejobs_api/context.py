@@ -16,6 +16,7 @@ from climatejobs_api.pagination import MAX_LIMIT
 from climatejobs_api.rates import SubmissionRate
 from climatejobs_api.settings import Settings
 from climatejobs_api.store import JobStore
+from climatejobs_api.streaming import Seats
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Context:
     rate: SubmissionRate
     metrics: Metrics
     fetcher: Fetcher
+    followers: Seats
+    """Of those who follow logs."""
     now: Callable[[], datetime]
     """The time in UTC."""
     choose: Callable[[str], str]

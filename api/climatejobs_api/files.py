@@ -211,7 +211,8 @@ def _decide(name: str, size: int, etag: str, request: Request, cache_control: st
     headers["Content-Type"] = _media_type(name)
     headers["X-Content-Type-Options"] = "nosniff"
     span, status = Span(0, size), HTTPStatus.OK
-    if request.headers.get("if-range", etag) == etag:
+    # A range means nothing to HEAD: it asks how large the whole is.
+    if not is_head(request) and request.headers.get("if-range", etag) == etag:
         try:
             part = choose_span(request.headers.get("range"), size)
         except UnsatisfiableRange:

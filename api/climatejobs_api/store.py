@@ -220,7 +220,7 @@ class JobStore(Protocol):
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """The log of a run, its last `tail` lines or the whole; with `follow` until the run ends.
 
-        Entering raises `NoLog`; both that and reading raise `StoreAway`, also where too many logs are followed.
+        Entering raises `NoLog`; both that and reading raise `StoreAway`.
         """
         ...
 

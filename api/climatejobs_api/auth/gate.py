@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from climatejobs.errors import TYPE_PREFIX
 from climatejobs_api.auth.callers import ANYBODY, Authenticator, Authorizer, BadToken, Caller, NoVerdict, Permission
+from climatejobs_api.auth.strangers import Strangers
 from climatejobs_api.auth.verdicts import Verdicts
 from climatejobs_api.problems import Problem
 
@@ -20,9 +21,12 @@ REFUSED_SECONDS = 5.0
 class Gate:
     """Where everybody may do everything."""
 
-    async def admit(self, authorization: str | None) -> Caller:
-        """Who sends a request with that Authorization header; raises `Problem`."""
-        del authorization
+    async def admit(self, authorization: str | None, find_address: Callable[[], str]) -> Caller:
+        """Who sends a request with that Authorization header; raises `Problem`.
+
+        `find_address` gives the address of the sender, where that matters.
+        """
+        del authorization, find_address
         return ANYBODY
 
     async def require(self, caller: Caller, permission: Permission, name: str | None = None) -> None:
@@ -39,6 +43,7 @@ class GuardedGate(Gate):
         *,
         namespace: str,
         keep_seconds: float,
+        strangers: Strangers | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._authenticator = authenticator
@@ -48,18 +53,28 @@ class GuardedGate(Gate):
         def keep(good: bool) -> float:
             return keep_seconds if good else min(keep_seconds, REFUSED_SECONDS)
 
-        self._callers = Verdicts[bytes, Caller | str](keep=lambda found: keep(isinstance(found, Caller)), clock=clock)
+        def keep_found(found: Caller | str) -> float:
+            return keep(isinstance(found, Caller))
+
+        self._strangers = strangers or Strangers()
+        self._callers = Verdicts[bytes, Caller | str](keep=keep_found, clock=clock)
+        # Apart from those of callers, which a flood of made-up tokens would otherwise push out.
+        self._unknown = Verdicts[bytes, Caller | str](keep=keep_found, clock=clock)
         self._rights = Verdicts[tuple[Caller, Permission, str | None], bool](keep=keep, clock=clock)
 
-    async def admit(self, authorization: str | None) -> Caller:
+    async def admit(self, authorization: str | None, find_address: Callable[[], str]) -> Caller:
         token = read_bearer(authorization)
+        # Tokens themselves are not kept in memory.
+        digest = hashlib.sha256(token.encode()).digest()
         try:
-            # Tokens themselves are not kept in memory.
-            digest = hashlib.sha256(token.encode()).digest()
-            found = await self._callers.find(digest, lambda: self._identify(token))
+            if self._strangers.knows(digest):
+                found = await self._callers.find(digest, lambda: self._identify(token))
+            else:
+                found = await self._unknown.find(digest, lambda: self._meet(token, digest, find_address()))
         except NoVerdict as error:
             raise _cannot_tell(error) from None
         if isinstance(found, str):
+            self._strangers.note(digest, good=False)
             raise _unauthorized(f"the token is not accepted: {found}", error="invalid_token")
         return found
 
@@ -77,6 +92,15 @@ class GuardedGate(Gate):
             detail=f"{caller} may not {permission} in the namespace {self._namespace}",
             hint=f"Ask for a role that gives {permission.verb} on {permission.resource} of the group climatejobs.io.",
         )
+
+    async def _meet(self, token: str, digest: bytes, address: str) -> Caller | str:
+        """Who a token belongs to that has not been seen before."""
+        async with self._strangers.question(address):
+            found = await self._identify(token)
+        if isinstance(found, Caller):
+            self._callers.note(digest, found)
+            self._strangers.note(digest, good=True)
+        return found
 
     async def _identify(self, token: str) -> Caller | str:
         try:

@@ -10,7 +10,7 @@ SIZE = 4096
 
 @dataclass(frozen=True)
 class _Kept[V]:
-    answer: asyncio.Task[V]
+    answer: asyncio.Future[V]
     until: float
 
 
@@ -34,6 +34,12 @@ class Verdicts[K: Hashable, V]:
         self._put(question, _Kept(task, float("inf")))
         task.add_done_callback(lambda done: self._settle(question, done))
         return await asyncio.shield(task)
+
+    def note(self, question: K, answer: V) -> None:
+        """Keep an answer that was had in another way."""
+        known: asyncio.Future[V] = asyncio.get_running_loop().create_future()
+        known.set_result(answer)
+        self._put(question, _Kept(known, self._clock() + self._keep(answer)))
 
     def _settle(self, question: K, task: asyncio.Task[V]) -> None:
         known = self._kept.get(question)

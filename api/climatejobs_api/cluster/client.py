@@ -24,8 +24,6 @@ MANAGER = "climatejobs-api"
 _CALL = aiohttp.ClientTimeout(total=20, sock_connect=5)
 _DOWNLOAD = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=20)
 _FOLLOW = aiohttp.ClientTimeout(total=None, sock_connect=5)
-MAX_FOLLOWED = 50
-"""Logs that are followed at a time: each holds a connection to the API server."""
 _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger(__name__)
 
@@ -50,7 +48,6 @@ class ClusterClient:
         self._observe = observe
         self._pods = f"/api/v1/namespaces/{namespace}/pods"
         self._followed: set[aiohttp.ClientResponse] = set()
-        self._following = 0
 
     @classmethod
     async def connect(cls, namespace: str, kubeconfig: str | None = None, *, observe: Observe = _unobserved) -> Self:
@@ -147,30 +144,24 @@ class ClusterClient:
     @asynccontextmanager
     async def open_log(self, pod: str, *, follow: bool, tail: int | None) -> AsyncGenerator[AsyncIterator[bytes]]:
         """What the runner in a pod writes; raises `NoLog` where it has written nothing yet, or the pod is gone."""
-        if follow and self._following >= MAX_FOLLOWED:
-            raise StoreAway(f"{MAX_FOLLOWED} logs are being followed already", retry_after=10)
         query = {
             "container": names.RUNNER_CONTAINER,
             **({"follow": "true"} if follow else {}),
             **({"tailLines": str(tail)} if tail is not None else {}),
         }
-        self._following += follow
-        try:
-            async with self._call(
-                "GET", f"{self._pods}/{pod}/log", query=query, limits=_FOLLOW if follow else _DOWNLOAD
-            ) as response:
-                if response.status in (400, 404):
-                    raise NoLog(decode_failure(await response.read()).message)
-                if response.status != 200:
-                    _raise_for(response, await response.read())
-                if follow:
-                    self._followed.add(response)
-                try:
-                    yield response.content.iter_any()
-                finally:
-                    self._followed.discard(response)
-        finally:
-            self._following -= follow
+        async with self._call(
+            "GET", f"{self._pods}/{pod}/log", query=query, limits=_FOLLOW if follow else _DOWNLOAD
+        ) as response:
+            if response.status in (400, 404):
+                raise NoLog(decode_failure(await response.read()).message)
+            if response.status != 200:
+                _raise_for(response, await response.read())
+            if follow:
+                self._followed.add(response)
+            try:
+                yield response.content.iter_any()
+            finally:
+                self._followed.discard(response)
 
     def end_logs(self) -> None:
         """End all following of logs."""

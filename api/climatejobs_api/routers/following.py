@@ -81,6 +81,7 @@ async def get_events(
         200: {"description": "The log.", "content": {"text/plain": {"schema": {"type": "string"}}}},
         404: {"description": "There is no such job, or nothing has been written yet."},
         410: {"description": "The pods are gone, and their logs with them."},
+        503: {"description": "So many logs are being followed already that another has to wait."},
     },
 )
 async def get_log(  # noqa: PLR0917  # by position or by name: the framework decides
@@ -101,7 +102,8 @@ async def get_log(  # noqa: PLR0917  # by position or by name: the framework dec
     if is_head(request):
         return Response(headers={**headers, "Content-Type": TEXT})
     if follow:
-        return Stream(follow_log(context.store, run, tail), media_type=TEXT, headers=headers)
+        leave = context.followers.take()
+        return Stream(follow_log(context.store, run, tail), media_type=TEXT, headers=headers, ended=leave)
     async with AsyncExitStack() as stack:
         try:
             pieces = await stack.enter_async_context(context.store.open_log(run, follow=False, tail=tail))

@@ -6,8 +6,10 @@
 import asyncio
 import contextlib
 import http.client
+import json
 import os
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,7 +22,7 @@ import xarray as xr
 from climatejobs_api.app import create_app
 from climatejobs_api.files import AT_ONCE
 from climatejobs_api.settings import Settings
-from tests.unit.api.conftest import BASE, until
+from tests.unit.api.conftest import BASE, open_client, until
 from tests.unit.api.manifests import DATASET, write_dataset
 from tests.unit.api.memory_jobs import MemoryJobs
 
@@ -112,6 +114,52 @@ async def test_parts_of_a_file(client: httpx.AsyncClient, store: Path) -> None:
     fresh = await client.get(path, headers={"Range": "bytes=0-1", "If-Range": etag})
     stale = await client.get(path, headers={"Range": "bytes=0-1", "If-Range": '"other"'})
     assert (fresh.status_code, stale.status_code) == (206, 200)
+
+
+async def test_the_head_of_a_file_is_that_of_the_whole(client: httpx.AsyncClient, store: Path) -> None:
+    path = f"{FIXED}/t2m/c/0"
+    whole = await client.get(path)
+    for headers in ({}, {"Range": "bytes=10-19"}, {"Range": "bytes=-5"}, {"Range": "bytes=100-"}):
+        head = await client.head(path, headers=headers)
+        assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", "100")
+        assert "content-range" not in head.headers
+        for name in ("etag", "cache-control", "accept-ranges", "content-type"):
+            assert head.headers[name] == whole.headers[name]
+    known = await client.head(path, headers={"If-None-Match": whole.headers["etag"]})
+    assert known.status_code == 304
+
+
+async def test_a_copy_that_is_still_good_is_not_sent_in_parts_either(client: httpx.AsyncClient, store: Path) -> None:
+    path = f"{CURRENT}/t2m/c/0"
+    etag = (await client.get(path)).headers["etag"]
+    known = await client.get(path, headers={"If-None-Match": f'"other", {etag}', "Range": "bytes=0-1"})
+    assert (known.status_code, known.content, known.headers["cache-control"]) == (304, b"", "no-cache")
+
+
+async def test_web_pages_of_other_origins_read_stores(data: Path, jobs: MemoryJobs, store: Path) -> None:
+    origin = "https://map.example.org"
+    async with open_client(Settings(data=data, cors_origins=[origin]), jobs) as client:
+        asked = {
+            "Origin": origin,
+            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": "range, if-none-match, authorization",
+        }
+        preflight = await client.options(f"{FIXED}/t2m/c/0", headers=asked)
+        assert preflight.status_code == 200
+        assert preflight.headers["access-control-allow-origin"] == origin
+        allowed = preflight.headers["access-control-allow-headers"].lower().replace(" ", "").split(",")
+        assert {"range", "if-none-match", "authorization"} <= set(allowed)
+        part = await client.get(f"{FIXED}/t2m/c/0", headers={"Origin": origin, "Range": "bytes=-5"})
+        assert (part.status_code, part.headers["access-control-allow-origin"]) == (206, origin)
+        exposed = part.headers["access-control-expose-headers"].lower().replace(" ", "").split(",")
+        assert {"etag", "content-range", "accept-ranges"} <= set(exposed)
+        # A chunk that was never written is 404, which a page has to be able to see.
+        absent = await client.get(f"{FIXED}/t2m/c/1", headers={"Origin": origin})
+        assert (absent.status_code, absent.headers["access-control-allow-origin"]) == (404, origin)
+        beyond = await client.get(f"{FIXED}/t2m/c/0", headers={"Origin": origin, "Range": "bytes=100-"})
+        assert (beyond.status_code, beyond.headers["access-control-allow-origin"]) == (416, origin)
+        stranger = {**asked, "Origin": "https://elsewhere.example.org"}
+        assert (await client.options(f"{FIXED}/t2m/c/0", headers=stranger)).status_code == 400
 
 
 async def test_large_files_are_sent_piece_by_piece(client: httpx.AsyncClient, store: Path) -> None:
@@ -248,3 +296,24 @@ async def test_xarray_opens_a_store_by_its_address(
 
     for address in (server + FIXED, server + CURRENT):
         xr.testing.assert_identical(await asyncio.to_thread(read, address), written)
+
+
+READ_WITH_GDAL = """
+import json, sys, rasterio
+with rasterio.open(f'ZARR:"/vsicurl/{sys.argv[1]}":/t2m') as opened:
+    print(json.dumps(opened.read().tolist()))
+"""
+
+
+async def test_gdal_reads_an_array_by_its_address(server: str, data: Path) -> None:
+    pytest.importorskip("rasterio", minversion="1.5", reason="GDAL reads Zarr 3 from 3.12 on, as in rasterio 1.5")
+    values = np.arange(24, dtype="float32").reshape(6, 2, 2)
+    xr.Dataset({"t2m": (("time", "lat", "lon"), values)}).to_zarr(
+        write_dataset(data), zarr_format=3, consolidated=False, encoding={"t2m": {"chunks": (2, 2, 2)}}
+    )
+    # A process of its own: GDAL keeps this one, with the server in it, from running while it waits for an answer.
+    reader = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "ignore", "-c", READ_WITH_GDAL, server + FIXED, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await asyncio.wait_for(reader.communicate(), 60)
+    assert json.loads(output) == values.tolist()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -12,6 +13,8 @@ from climatejobs_api.app import create_app
 from climatejobs_api.cluster.runs import decode_runs, select_pods
 from climatejobs_api.settings import Settings
 from climatejobs_api.store import Run, StoreAway
+from climatejobs_api.streaming import MAX_FOLLOWERS
+from tests.unit.api.conftest import BASE, until
 from tests.unit.api.exchanges import LiveExchange
 from tests.unit.api.memory_jobs import MemoryJobs
 from tests.unit.api.requests import problem, submit
@@ -139,6 +142,31 @@ async def test_a_reader_that_hangs_up_leaves_nothing_open(
         assert jobs.reading == 1
         await reader.hang_up()
         assert jobs.reading == 0
+
+
+async def test_only_so_many_logs_are_followed_at_a_time(settings: Settings, jobs: MemoryJobs) -> None:
+    app = create_app(settings, jobs)
+    async with (
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client,
+        AsyncExitStack() as readers,
+    ):
+        name = await submit(client)
+        jobs.change(name, phase="Running")
+        jobs.runs, jobs.logs = [FIRST], {"pod-a": written()}
+        path = f"/jobs/{name}/logs?follow=true"
+        first, *_ = [await readers.enter_async_context(LiveExchange(app, path)) for _ in range(MAX_FOLLOWERS)]
+        await until(lambda: jobs.reading == MAX_FOLLOWERS)
+        refused = await client.get(path)
+        assert problem(refused, 503)["type"] == "urn:climatejobs:error:too-many-followers"
+        assert int(refused.headers["retry-after"]) > 0
+        # Neither whoever asks for the head alone nor a listener to events takes a place among them.
+        assert (await client.head(path)).status_code == 200
+        events = await readers.enter_async_context(LiveExchange(app, f"/jobs/{name}/events"))
+        await events.until_sent("running")
+        await first.hang_up()
+        async with LiveExchange(app, path) as another:
+            await until(lambda: jobs.reading == MAX_FOLLOWERS)
+        assert another.status == 200
 
 
 @pytest.mark.parametrize("query", ["?follow=true", ""])
