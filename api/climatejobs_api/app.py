@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from starlette.types import ExceptionHandler
 from climatejobs.errors import TYPE_PREFIX, ClimateJobsError
 from climatejobs.outbound import read_allowance
 from climatejobs_api.access import admit
+from climatejobs_api.answers import Answers
 from climatejobs_api.auth.gate import Gate
 from climatejobs_api.auth.schemes import describe_security
 from climatejobs_api.context import Context, get_links
@@ -40,6 +42,8 @@ EXPOSED = (
     *("Content-Range", "Accept-Ranges", "WWW-Authenticate", "X-Request-ID"),
 )
 DESCRIPTION = "Climate computations as jobs on Kubernetes, asked for over OGC API - Processes."
+SOURCE_SECONDS = 1.0
+"""For how long submissions are sized by what was read of their source: they often come many at a time."""
 _log = logging.getLogger(__name__)
 
 
@@ -90,6 +94,7 @@ def create_app(
         rate=SubmissionRate(settings.submissions_per_minute, refused=metrics.count_rate_limited),
         metrics=metrics,
         fetcher=fetcher or Fetcher(read_allowance(settings.fetch_allow)),
+        sources=Answers(keep=lambda _source: SOURCE_SECONDS, clock=time.monotonic),
         followers=Seats(),
         now=now,
         choose=choose,

@@ -7,7 +7,9 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Query, Request
 
+from climatejobs.datasets import Dataset
 from climatejobs.ogc.links import Links
+from climatejobs_api.answers import Answers
 from climatejobs_api.auth.gate import Gate
 from climatejobs_api.fetching import Fetcher
 from climatejobs_api.links import Arrival, find_base
@@ -29,6 +31,8 @@ class Context:
     rate: SubmissionRate
     metrics: Metrics
     fetcher: Fetcher
+    sources: Answers[str, Dataset | None]
+    """Data sets that submissions are sized by, by their ids; None is one that cannot be read."""
     followers: Seats
     """Of those who follow logs."""
     now: Callable[[], datetime]

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 
 from climatejobs.errors import TYPE_PREFIX
+from climatejobs_api.answers import Answers
 from climatejobs_api.auth.callers import ANYBODY, Authenticator, Authorizer, BadToken, Caller, NoVerdict, Permission
 from climatejobs_api.auth.strangers import Strangers
-from climatejobs_api.auth.verdicts import Verdicts
 from climatejobs_api.problems import Problem
 
 REALM = "climatejobs"
@@ -57,10 +57,10 @@ class GuardedGate(Gate):
             return keep(isinstance(found, Caller))
 
         self._strangers = strangers or Strangers()
-        self._callers = Verdicts[bytes, Caller | str](keep=keep_found, clock=clock)
+        self._callers = Answers[bytes, Caller | str](keep=keep_found, clock=clock)
         # Apart from those of callers, which a flood of made-up tokens would otherwise push out.
-        self._unknown = Verdicts[bytes, Caller | str](keep=keep_found, clock=clock)
-        self._rights = Verdicts[tuple[Caller, Permission, str | None], bool](keep=keep, clock=clock)
+        self._unknown = Answers[bytes, Caller | str](keep=keep_found, clock=clock)
+        self._rights = Answers[tuple[Caller, Permission, str | None], bool](keep=keep, clock=clock)
 
     async def admit(self, authorization: str | None, find_address: Callable[[], str]) -> Caller:
         token = read_bearer(authorization)

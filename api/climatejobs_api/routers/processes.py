@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Path, Request
 from pydantic import JsonValue
 from starlette.responses import JSONResponse, Response
 
+from climatejobs.datasets import Dataset
 from climatejobs.errors import DataError, NoSuchDataset
 from climatejobs.model import ClimateJob, Phase
 from climatejobs.ogc.documents import Document, Link
@@ -21,6 +22,7 @@ from climatejobs_api.datasets import read_dataset
 from climatejobs_api.documents import add_links, respond
 from climatejobs_api.exchange import request_id
 from climatejobs_api.execution import ExecuteRequest, build_spec, frame_body, make_name, pointing_into, read_request
+from climatejobs_api.files import DataRoot
 from climatejobs_api.idempotency import PATTERN, check_repetition, derive_name, digest_request
 from climatejobs_api.inputs import fetch_references
 from climatejobs_api.negotiation import require_json, wants_multipart
@@ -163,7 +165,7 @@ async def execute(  # noqa: PLR0917  # by position or by name: the framework dec
     ended = await context.store.wait_for_end(job, seconds) if seconds > 0 else None
     headers = _applied(preferences, finished=ended is not None, longest=longest)
     if ended is None or ended.phase is Phase.CANCELLED:
-        latest = await context.store.find(job.metadata.name) or job
+        latest = await context.store.find(job.metadata.name) or job if seconds > 0 else job
         headers |= {"Location": links.job(job.metadata.name), **retry_after(latest, context.now())}
         place = context.store.place_in_line(latest)
         return respond(describe_job(latest, links, place), 201 if context.settings.strict else 202, headers)
@@ -191,12 +193,16 @@ async def _size(process: Process, wanted: ExecuteRequest, context: Context) -> E
     source_id = source_of(process, wanted)
     if source_id is None:
         return wanted
+    source = await context.sources.find(source_id, lambda: _find_source(context.settings.data, source_id))
+    return wanted if source is None else size_request(process, wanted, source, context.settings)
+
+
+async def _find_source(data: DataRoot, source_id: str) -> Dataset | None:
     try:
-        source = await to_thread.run_sync(read_dataset, context.settings.data, source_id)
+        return await to_thread.run_sync(read_dataset, data, source_id)
     except (NoSuchDataset, DataError):
         # The runner says what is wrong with it: that may have changed by the time it looks.
-        return wanted
-    return size_request(process, wanted, source, context.settings)
+        return None
 
 
 async def _submit_once(store: JobStore, submission: Submission) -> ClimateJob:

@@ -1,4 +1,4 @@
-"""Answers that are kept for a short time, so that not every request asks the cluster again."""
+"""Answers that are kept for a short time, so that not every request asks again."""
 
 import asyncio
 from collections import OrderedDict
@@ -14,7 +14,7 @@ class _Kept[V]:
     until: float
 
 
-class Verdicts[K: Hashable, V]:
+class Answers[K: Hashable, V]:
     """The latest answers by question; those who ask the same at the same time share one."""
 
     def __init__(self, *, keep: Callable[[V], float], clock: Callable[[], float], size: int = SIZE) -> None:
