@@ -31,7 +31,7 @@ def main() -> None:
     lock = threading.Lock()
 
     def work() -> None:
-        codec, buffer = cast(Any, Zstd)(level=1), np.empty(int(size), dtype=np.uint8)
+        codec, buffer = cast(Any, Zstd)(level=1, checksum=True), np.empty(int(size), dtype=np.uint8)
         while True:
             with lock:
                 name = next(names, None)

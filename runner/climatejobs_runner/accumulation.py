@@ -102,6 +102,18 @@ def increment_labels(seconds: Counts, step: int) -> Counts:
     return labels if labels[0] % DAY_SECONDS == 0 else labels[1:]
 
 
+def steps_behind(seconds: Counts, step: int, axis: Counts) -> slice:
+    """Steps of running totals that the increments on an axis are made of.
+
+    They begin where a day does, because increments make up for the rounding of those before them in their day.
+    """
+    labels = seconds - step
+    opens = np.logical_and(labels % DAY_SECONDS == 0, labels <= int(axis[0]))
+    openings = np.flatnonzero(opens)
+    start = int(openings[-1]) if openings.size else 0
+    return slice(start, max(start, int(np.searchsorted(labels, int(axis[-1]), side="right"))))
+
+
 def increments(blocks: Iterable[Values], seconds: Counts, step: int, dtype: str) -> Iterator[tuple[int, Floats]]:
     """Take running totals apart: labels and the increments from there to the next step, in a type of that name.
 

@@ -17,6 +17,7 @@ from climatejobs_runner.accumulation import (
     increment_labels,
     increments,
     step_seconds,
+    steps_behind,
 )
 from climatejobs_runner.arrays import Values
 from climatejobs_runner.attempts import Attempt
@@ -78,14 +79,15 @@ class Arrangement:
             "cell_methods": f"{time}: sum",
         }
 
-    def blocks(self, name: str, steps: int) -> Iterator[Values]:
-        """A variable's values along the data set's time axis."""
-        given = self.source.blocks(name, steps)
+    def blocks(self, name: str, run: slice) -> Iterator[Values]:
+        """A variable's values in a run of steps of the data set's time axis."""
         if self.kinds[name] is not Accumulation.TOTALS:
-            return given
-        seconds = self.source.axis.seconds
+            return self.source.blocks(name, run)
+        seconds, axis = self.source.axis.seconds, self.axis.seconds[run]
         step = check_steps(name, seconds, step_seconds(self.frequency))
-        return align(increments(given, seconds, step, self.dtype(name)), self.axis.seconds)
+        behind = steps_behind(seconds, step, axis)
+        given = self.source.blocks(name, behind)
+        return align(increments(given, seconds[behind], step, self.dtype(name)), axis)
 
 
 def arrange(source: Source, frequency: Frequency, attempt: Attempt, choices: Choices) -> Arrangement:
@@ -120,7 +122,7 @@ def _kind(choices: Choices, name: str, source: Source, frequency: Frequency, att
     if kind is Accumulation.SUSPECTED:
         attempt.progress.begin(f"Looking whether {name} counts up", total=len(source.axis.seconds), unit="steps")
         evidence = Evidence(source.axis.seconds)
-        for block in source.blocks(name, 1):
+        for block in source.blocks(name, slice(0, len(source.axis.seconds))):
             attempt.stop.checkpoint()
             evidence.add(block)
             attempt.progress.advance(len(block))

@@ -30,7 +30,7 @@ from climatejobs_runner.selection import (
 from climatejobs_runner.storage import Place
 from climatejobs_runner.stores import RECORD, StoreWriter
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 """Goes up when the same request would be stored in another way."""
 MAX_CHUNK_CELLS = 512
 """Cells of a chunk along each dimension of the grid."""

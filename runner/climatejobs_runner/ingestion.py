@@ -1,21 +1,23 @@
 """Bringing a source into the data root, a block of time steps at a time.
 
-The version is made of the source's contents and the options, so importing the same again finds it there.
+The version is made of the source's contents and the options, so importing the same again finds it there, or goes on
+with what an import that was killed has done of it.
 """
 
 import hashlib
 import json
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
+from typing import Self
 
 from pydantic import JsonValue
 
 from climatejobs import __version__, datasets
 from climatejobs.datasets import Coverage, Dataset, DatasetOutput
 from climatejobs.errors import InvalidInput
-from climatejobs.footprints import chunk_steps, item_bytes
+from climatejobs.footprints import MIB, chunk_steps, decoded_bytes, item_bytes
 from climatejobs.frequencies import Frequency, parse_frequency
 from climatejobs_runner import publication, timeaxis
 from climatejobs_runner.accumulation import Accumulation
@@ -24,14 +26,21 @@ from climatejobs_runner.arrays import ArraySpec, StepWriter, time_field
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.grids import bounding_box
 from climatejobs_runner.machine import limit_to_machine
+from climatejobs_runner.resampling.engine import Advance
+from climatejobs_runner.resuming import build_resumably, forget
 from climatejobs_runner.sources.opening import Origin, recognise
 from climatejobs_runner.sources.source import Source
+from climatejobs_runner.storage import Place
 from climatejobs_runner.stores import StoreReader, StoreWriter
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 """Goes up when the same source would be stored in another way."""
 MAX_CHUNK_CELLS = 512
 """Cells of a chunk along each dimension of the grid."""
+PART_BYTES = 64 * MIB
+"""Decoded bytes that are written before it is recorded that they are."""
+LEAST_STRIDES = 4
+"""Chunks of the source that a part has at least: where one part ends and another begins one may be decoded twice."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +71,14 @@ def import_source(request: ImportRequest, attempt: Attempt) -> DatasetOutput:
     with closing(origin.open(request.variables)) as source:
         frequency = wanted or timeaxis.infer_frequency(source.axis)
         version = _version(request, origin, frequency)
+        name = _draft_name(request, version)
         if version in attempt.data.versions(request.dataset_id):
-            return _found(request, version, attempt)
+            return _found(request, version, name, attempt)
         _tell(source, frequency, attempt)
         arrangement = arrange(source, frequency, attempt, Choices(request.accumulated, request.not_accumulated))
-        dataset = _describe(request, origin, arrangement, version)
-        _write(dataset, origin, arrangement, attempt)
-    return DatasetOutput.describing(dataset, reused=False)
+        recipe = Ingestion(_describe(request, origin, arrangement, version), origin, arrangement)
+        build_resumably(recipe, name, recipe.parts, attempt)
+    return DatasetOutput.describing(recipe.dataset, reused=False)
 
 
 def _check_choices(request: ImportRequest) -> None:
@@ -82,13 +92,14 @@ def _check_choices(request: ImportRequest) -> None:
         raise InvalidInput(f"{', '.join(sorted(both))} cannot be both accumulated and not")
 
 
-def _found(request: ImportRequest, version: str, attempt: Attempt) -> DatasetOutput:
+def _found(request: ImportRequest, version: str, name: str, attempt: Attempt) -> DatasetOutput:
     """The version that is there already, made the current one."""
     store = attempt.data.place(datasets.store_path(request.dataset_id, version))
     record = StoreReader(store).record
     if request.title:
         record = record.model_copy(update={"title": request.title})
     publication.point_to(attempt, record)
+    forget(attempt, request.dataset_id, name)
     return DatasetOutput.describing(record, reused=True)
 
 
@@ -103,6 +114,11 @@ def _version(request: ImportRequest, origin: Origin, frequency: Frequency) -> st
         "layout": LAYOUT_VERSION,
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _draft_name(request: ImportRequest, version: str) -> str:
+    """What the unfinished version is called, for the next import of the same by the same program to go on with."""
+    return hashlib.sha256(json.dumps([version, request.title, __version__]).encode()).hexdigest()[:32]
 
 
 def _tell(source: Source, frequency: Frequency, attempt: Attempt) -> None:
@@ -149,32 +165,77 @@ def _describe(request: ImportRequest, origin: Origin, arrangement: Arrangement, 
     )
 
 
-def _write(dataset: Dataset, origin: Origin, arrangement: Arrangement, attempt: Attempt) -> None:
-    source, axis = arrangement.source, arrangement.axis
-    with publication.staging(attempt, dataset.id) as place:
-        writer = StoreWriter(place.store, {"Conventions": "CF-1.11", **source.attributes, "title": dataset.title})
-        writer.add(time_field(next(iter(dataset.shape)), axis.seconds, axis.calendar, source.time_attributes))
+@dataclass(frozen=True)
+class Ingestion:
+    """The recipe of a data set that is brought in."""
+
+    dataset: Dataset
+    origin: Origin
+    arrangement: Arrangement
+
+    @property
+    def words(self) -> str:
+        """What is being done, for people."""
+        return f"Importing {', '.join(variable.name for variable in self.dataset.variables)}"
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks along time there are."""
+        return -(-len(self.arrangement.axis.seconds) // self._chunk_steps)
+
+    @property
+    def parts(self) -> int:
+        """How many parts it is made in, each recorded when it is done."""
+        source = self.arrangement.source
+        steps = len(self.arrangement.axis.seconds)
+        stride = max(source.stride(variable.name) for variable in self.dataset.variables)
+        return max(1, min(self.chunks, decoded_bytes(self.dataset) // PART_BYTES, steps // (LEAST_STRIDES * stride)))
+
+    def pinned(self, dataset: Dataset) -> Self:
+        """The same, as it was described before."""
+        return replace(self, dataset=dataset)
+
+    def prepare(self, store: Place) -> None:
+        """Create the store with metadata and coordinates."""
+        source, axis = self.arrangement.source, self.arrangement.axis
+        writer = StoreWriter(store, {"Conventions": "CF-1.11", **source.attributes, "title": self.dataset.title})
+        writer.add(time_field(next(iter(self.dataset.shape)), axis.seconds, axis.calendar, source.time_attributes))
         for held in source.fields:
             writer.add(held)
-        names = [variable.name for variable in dataset.variables]
-        attempt.progress.begin(f"Importing {', '.join(names)}", total=len(axis.seconds) * len(names), unit="steps")
-        for variable in dataset.variables:
-            array = writer.create(
+        for variable in self.dataset.variables:
+            writer.create(
                 ArraySpec(
                     name=variable.name,
-                    dimensions=tuple(dataset.shape),
-                    shape=tuple(dataset.shape.values()),
-                    chunks=tuple(dataset.chunks.values()),
+                    dimensions=tuple(self.dataset.shape),
+                    shape=tuple(self.dataset.shape.values()),
+                    chunks=tuple(self.dataset.chunks.values()),
                     dtype=variable.dtype,
-                    attributes=arrangement.attributes(variable.name),
+                    attributes=self.arrangement.attributes(variable.name),
                 )
             )
-            steps = StepWriter(array)
-            for block in arrangement.blocks(variable.name, array.spec.chunks[0]):
+        writer.finish(self.dataset)
+
+    def count(self, chunks: range) -> int:
+        """Steps of the data set that make some chunks, of all variables."""
+        run = self._run(chunks)
+        return (run.stop - run.start) * len(self.dataset.variables)
+
+    def compute(self, store: Place, chunks: range, advance: Advance) -> None:
+        """Write the values of some chunks."""
+        writer, run = StoreWriter(store), self._run(chunks)
+        for variable in self.dataset.variables:
+            steps = StepWriter(writer.array(variable.name), start=run.start)
+            for block in self.arrangement.blocks(variable.name, run):
                 steps.append(block)
-                place.beat()
-                attempt.progress.advance(len(block))
+                advance(len(block))
             steps.flush()
-        origin.check_unchanged()
-        writer.finish(dataset)
-        publication.publish(place, dataset)
+        # Before the part is recorded as done, or the whole published.
+        self.origin.check_unchanged()
+
+    @property
+    def _chunk_steps(self) -> int:
+        return next(iter(self.dataset.chunks.values()))
+
+    def _run(self, chunks: range) -> slice:
+        length, end = self._chunk_steps, len(self.arrangement.axis.seconds)
+        return slice(min(chunks.start * length, end), min(chunks.stop * length, end))

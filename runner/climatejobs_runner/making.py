@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from climatejobs.datasets import Dataset
+from climatejobs.errors import DataError
 from climatejobs.processes.base import Inputs
 from climatejobs_runner import building, publication, sharing
 from climatejobs_runner.attempts import Attempt
@@ -53,6 +54,8 @@ def make(order: Order, attempt: Attempt) -> Made | None:
         )
         pin = sharing.begin(attempt, draft, recipe.prepare)
     pin.check(attempt.shard, asked)
+    if pin.source is None:
+        raise DataError("this job was begun as an import", hint="Give the computation a job uid of its own.")
     recipe = order.recipe(pin.source)
     pin.check_version(recipe.dataset.version)
     if not building.build_part(recipe.pinned(pin.result), pin, attempt):

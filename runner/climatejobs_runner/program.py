@@ -22,7 +22,7 @@ def carry_out(arguments: Sequence[str], environment: Mapping[str, str], stop: St
     try:
         document = commands.execute(options, stop, [channel] if channel is not None else [])
     except Stopped:
-        sys.stderr.write("Stopped, as asked; nothing was left behind.\n")
+        sys.stderr.write("Stopped, as asked; no half result was left.\n")
         return ExitCode.STOPPED
     except Exception as error:
         failure = failures.classify(error)

@@ -123,6 +123,14 @@ def find(attempt: Attempt, dataset: Dataset, *, or_equal: bool = False) -> Datas
     return record
 
 
+def clear(attempt: Attempt, dataset_id: str) -> None:
+    """Remove every folder that attempts at this job have built in, once none of them is of use any more."""
+    storage, versions = attempt.data.storage, datasets.versions_path(dataset_id)
+    for name in storage.folders(versions):
+        if name == f"{SHARED}{attempt.job_uid}" or name.startswith(f"{_STAGING}{attempt.job_uid}-"):
+            storage.remove(versions / name)
+
+
 def _is_unfinished(attempt: Attempt, dataset: Dataset) -> bool:
     """Whether a version has its name, but may not have been made current, because its publisher was killed."""
     storage = attempt.data.storage

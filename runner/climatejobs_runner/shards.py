@@ -48,7 +48,8 @@ class Pin(DataModel):
 
     shards: int
     inputs: dict[str, JsonValue]
-    source: Dataset
+    source: Dataset | None
+    """None where it is no data set, but brought in."""
     result: Dataset
     """Complete: with the version and the provenance that every shard writes."""
     store: str

@@ -1,4 +1,4 @@
-"""Zarr stores as this project writes and reads them: version 3, zstd, all metadata in one place."""
+"""Zarr stores as this project writes and reads them: version 3, zstd with checksums, all metadata in one place."""
 
 import math
 import warnings
@@ -50,7 +50,7 @@ class StoreWriter:
             shape=spec.shape,
             chunks=spec.chunks,
             dtype=dtype,
-            compressors=ZstdCodec(level=_ZSTD_LEVEL),
+            compressors=ZstdCodec(level=_ZSTD_LEVEL, checksum=True),
             fill_value=np.nan if dtype.kind == "f" else "" if dtype.kind == "T" else 0,
             dimension_names=spec.dimensions,
             attributes=dict(spec.attributes),

@@ -34,7 +34,7 @@ from climatejobs_runner.tables import MAX_ROWS
 from climatejobs_runner.zones import ZoneSet
 
 ZONE = "zone"
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 """Goes up when the same request would be stored in another way."""
 VALUES_AT_ONCE = 1_000_000
 """Values of cells that statistics are made of at a time."""

@@ -108,14 +108,16 @@ class GribFile:
             attributes["standard_name"] = facts.standard_name
         return attributes
 
-    def blocks(self, name: str, steps: int, *, start: int = 0) -> Iterator[Values]:
-        """A variable's values from a time step on, in runs of at most a block's size."""
-        messages, dtype = self._found[name].messages, self.dtype(name)
-        run = max(1, min(steps, BLOCK_BYTES // (len(self.fields[0].values) * len(self.fields[1].values) * 8)))
-        while start < len(messages):
-            part = messages[start : start + run]
+    def stride(self, name: str) -> int:
+        """As many messages as make a block."""
+        return max(1, BLOCK_BYTES // (len(self.fields[0].values) * len(self.fields[1].values) * 8))
+
+    def blocks(self, name: str, run: slice) -> Iterator[Values]:
+        """A variable's values in a run of time steps, a block at a time."""
+        messages, dtype, stride = self._found[name].messages[run], self.dtype(name), self.stride(name)
+        for start in range(0, len(messages), stride):
+            part = messages[start : start + stride]
             yield np.stack([read_values(self._file, message, self._grid) for message in part]).astype(dtype)
-            start += len(part)
 
     def close(self) -> None:
         """Close the file."""

@@ -5,6 +5,7 @@ it is understood in one way.
 """
 
 from collections.abc import Iterator, Sequence
+from math import prod
 
 import numpy as np
 import xarray as xr
@@ -92,20 +93,25 @@ class LabelledSource:
             attributes["coordinates"] = " ".join(auxiliary)
         return attributes
 
-    def blocks(self, name: str, steps: int, *, start: int = 0) -> Iterator[Values]:
-        """A variable's values from a time step on, in runs of at least `steps` steps but for the first and last."""
-        variable = self._data[name].transpose(*self.dimensions)
-        length = self.shape[self.dimensions[0]]
-        encoding = self._data[name].encoding
+    def stride(self, name: str) -> int:
+        """Whole chunks of the source, because each is decoded anew by every read that touches it."""
+        variable = self._data[name]
+        encoding = variable.encoding
         # Of a sharded array the shard is what is best read whole.
         lengths = encoding.get("shards") or encoding.get("chunks") or encoding.get("chunksizes") or ()
-        stored = dict(zip(map(str, self._data[name].dims), lengths, strict=False))
-        chunk = min(length, stored.get(self.dimensions[0], steps) or steps)
-        step_bytes = max(1, int(np.prod(variable.shape[1:])) * variable.dtype.itemsize)
-        # Whole chunks of the source, because each is decoded anew by every read that touches it.
-        run = max(chunk, BLOCK_BYTES // step_bytes // chunk * chunk)
-        while start < length:
-            stop = min(length, (start // run + 1) * run)
+        stored = dict(zip(map(str, variable.dims), lengths, strict=False))
+        shape = self.shape
+        time = self.dimensions[0]
+        chunk = min(shape[time], stored.get(time, 1) or 1)
+        step_bytes = max(1, prod(shape.values()) // shape[time] * variable.dtype.itemsize)
+        return max(chunk, BLOCK_BYTES // step_bytes // chunk * chunk)
+
+    def blocks(self, name: str, run: slice) -> Iterator[Values]:
+        """A variable's values in a run of time steps, some at a time, in runs that end where chunks do."""
+        variable = self._data[name].transpose(*self.dimensions)
+        stride, start = self.stride(name), run.start
+        while start < run.stop:
+            stop = min(run.stop, (start // stride + 1) * stride)
             try:
                 yield np.asarray(variable.isel({self.dimensions[0]: slice(start, stop)}).values)
             except (OSError, ValueError, RuntimeError) as error:

@@ -77,8 +77,12 @@ class Source(Protocol):
         """Attributes of a variable, without those that decoding has used up."""
         ...
 
-    def blocks(self, name: str, steps: int, *, start: int = 0) -> Iterator[Values]:
-        """A variable's values from a time step on, in runs of some `steps` each, time first."""
+    def stride(self, name: str) -> int:
+        """Time steps that are best read together; fewer of them cost as much."""
+        ...
+
+    def blocks(self, name: str, run: slice) -> Iterator[Values]:
+        """A variable's values in a run of time steps, some at a time, time first."""
         ...
 
     def close(self) -> None:

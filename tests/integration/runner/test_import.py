@@ -116,6 +116,20 @@ def test_the_calendar_is_kept(runner: Runner, tmp_path: Path) -> None:
     assert pointer["coverage"]["end"] == "2001-03-30T00:00:00Z"
 
 
+@pytest.mark.parametrize("place", [0.3, 0.6, 1.0])
+def test_a_chunk_with_a_wrong_bit_is_noticed(runner: Runner, tmp_path: Path, place: float) -> None:
+    dataset = runner.bring(write_netcdf(tmp_path / "t2m.nc", weather(48), HOURS), "era5").dataset
+    chunk = runner.store(dataset) / "t2m/c/0/0/0"
+    content = bytearray(chunk.read_bytes())
+    content[int(place * (len(content) - 1))] ^= 1
+    chunk.write_bytes(content)
+    for answer in (runner.resample("era5", "1D"), runner.resample("era5", "1D", "median")):
+        assert answer.status != 0
+        assert "chunk is damaged" in answer.error["detail"]
+    with pytest.raises(RuntimeError, match="Zstd"):
+        runner.open(dataset)
+
+
 def test_a_missing_variable_is_refused_with_those_there_are(runner: Runner, tmp_path: Path) -> None:
     file = write_netcdf(tmp_path / "t2m.nc", weather(48), HOURS)
     answer = runner.bring(file, "era5", variables=("temperature",))

@@ -16,6 +16,7 @@ from climatejobs_runner.accumulation import (
     increment_labels,
     increments,
     step_seconds,
+    steps_behind,
 )
 
 HOUR, DAY = 3600, 86400
@@ -110,6 +111,22 @@ def test_behind_a_hole_an_increment_is_missing_until_the_day_is_over() -> None:
     assert np.flatnonzero(missing.all(axis=(1, 2))).tolist() == [5, 6, 7, 23]
     assert np.flatnonzero(missing[:, 0, 0]).tolist() == [5, 6, 7, 12, 13, 23]
     np.testing.assert_allclose(stacked[~missing], amounts[~missing], atol=1e-6)
+
+
+@given(first_hour=st.integers(0, 23), cut=st.integers(1, 70), dropped=st.sets(st.integers(0, 71), max_size=30))
+def test_the_second_part_of_an_axis_is_what_it_is_in_the_whole(first_hour: int, cut: int, dropped: set[int]) -> None:
+    kept = [index for index in range(72) if index not in dropped]
+    values, seconds = totals(rain(72), first_hour)[kept], ends(first_hour, 72)[kept]
+    axis = (first_hour + np.arange(72, dtype=np.int64)) * HOUR
+
+    def part(run: slice) -> NDArray[np.floating]:
+        behind = steps_behind(seconds, HOUR, axis[run])
+        found = list(align(increments([values[behind]], seconds[behind], HOUR, "float32"), axis[run]))
+        # Where no step lies behind an axis nothing is known, which is the same as that all is missing.
+        return np.concatenate(found) if found else np.full((len(axis[run]), 2, 3), np.nan, dtype=np.float32)
+
+    halves = np.concatenate([part(slice(0, cut)), part(slice(cut, 72))])
+    np.testing.assert_array_equal(halves, part(slice(0, 72)))
 
 
 def test_longer_steps_are_taken_apart_too() -> None:
