@@ -5,7 +5,7 @@ No symbolic link below the root is followed.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from climatejobs.errors import DataError
@@ -82,11 +82,15 @@ class FolderStorage:
 
     def replace(self, path: PurePosixPath, content: bytes, writer: str) -> None:
         """Write another file and rename it."""
+        self.replace_by(path, [content], writer)
+
+    def replace_by(self, path: PurePosixPath, pieces: Iterable[bytes], writer: str) -> None:
+        """Write another file, piece by piece, and rename it."""
         place = self.place(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         draft = place.with_name(f".{place.name}-{writer}")
         try:
-            _write(draft, content)
+            _write(draft, pieces)
             draft.replace(place)
         finally:
             draft.unlink(missing_ok=True)
@@ -98,7 +102,7 @@ class FolderStorage:
         draft = place.parent.with_name(f".{place.parent.name}-{writer}")
         draft.mkdir(parents=True, exist_ok=True)
         try:
-            _write(draft / place.name, content)
+            _write(draft / place.name, [content])
             _sync(draft)
             draft.rename(place.parent)
         except OSError:
@@ -158,9 +162,9 @@ class FolderStorage:
         ]
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
     with path.open("wb") as file:
-        file.write(content)
+        file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
 

@@ -4,7 +4,7 @@ Paths are relative to the root. A folder has renames and a bucket has not, so wh
 an operation of its own here, and each kind does it in its own way.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
@@ -69,6 +69,10 @@ class Storage(Protocol):
 
     def replace(self, path: PurePosixPath, content: bytes, writer: str) -> None:
         """Write a file durably and in one step, whether it is there or not; `writer` is nobody else's name."""
+        ...
+
+    def replace_by(self, path: PurePosixPath, pieces: Iterable[bytes], writer: str) -> None:
+        """The same with a content that comes in pieces, of which few are in memory at a time."""
         ...
 
     def create(self, path: PurePosixPath, content: bytes, writer: str) -> bool:

@@ -79,8 +79,13 @@ class Selection(Inputs):
         return moment._replace(hour=23, minute=59, second=59) if whole_day else moment
 
 
+def selection_memory(source: Dataset) -> int:
+    """Bytes that going once through a data set takes, whatever is made of it: blocks of it, and as much again."""
+    return dataset_memory(source) + _BESIDE_BYTES
+
+
 class SelectionMeasure:
-    """What going once through a data set takes, whatever is made of it: blocks of it, and as much again."""
+    """What going once through a data set takes, whatever is made of it."""
 
     def source_id(self, inputs: Inputs) -> str:
         """The data set to read."""
@@ -91,7 +96,7 @@ class SelectionMeasure:
     def footprint(self, inputs: Inputs, source: Dataset, cpus: int) -> Footprint:
         """Memory from chunks and grid; shards from how much there is to read."""
         del inputs, cpus
-        memory = dataset_memory(source) + _BESIDE_BYTES
+        memory = selection_memory(source)
         time = next(iter(source.shape))
         chunks = -(-source.shape[time] // source.chunks[time])
         return Footprint(memory=memory, least_memory=memory, shards=worthwhile_shards(decoded_bytes(source), chunks))

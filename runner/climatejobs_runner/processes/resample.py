@@ -5,13 +5,13 @@ from typing import Self
 
 from climatejobs import datasets
 from climatejobs.datasets import Dataset, DatasetOutput
-from climatejobs.errors import TooLarge
-from climatejobs.footprints import MIB, dataset_memory, threads_within
+from climatejobs.footprints import dataset_memory, threads_within
 from climatejobs.processes.resample import QUANTILES, ResampleInputs, ResampleOutputs
 from climatejobs_runner import timeaxis
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.machine import limit_to_machine, usable_cpus
 from climatejobs_runner.making import Order, make
+from climatejobs_runner.memory import check_memory
 from climatejobs_runner.resampling import result
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.resampling.plan import Plan, Request, make_plan
@@ -87,9 +87,5 @@ def _fitting_threads(plan: Plan, limit: int | None) -> int:
     """As many threads as there are CPUs, if their buffers fit; raises `TooLarge` where not even one does."""
     source, sorts = plan.source, plan.method in QUANTILES
     needed = dataset_memory(source, threads=1, sorts=sorts)
-    if limit is not None and needed > limit:
-        raise TooLarge(
-            f"aggregating {source.id} takes {-(-needed // MIB)} MiB of memory; this job may use {limit // MIB} MiB",
-            hint=f"Ask for at least {-(-needed // MIB)}Mi in resources.memory.",
-        )
+    check_memory(f"aggregating {source.id}", needed, limit)
     return threads_within(limit, source, cpus=usable_cpus(), sorts=sorts)

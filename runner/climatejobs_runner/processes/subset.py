@@ -2,11 +2,13 @@
 
 from climatejobs import datasets
 from climatejobs.datasets import Dataset, DatasetOutput
+from climatejobs.processes.selection import selection_memory
 from climatejobs.processes.subset import SubsetInputs, SubsetOutputs
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.cutting import Subset, plan_subset
 from climatejobs_runner.machine import limit_to_machine
 from climatejobs_runner.making import Order, make
+from climatejobs_runner.memory import check_memory
 from climatejobs_runner.selection import OpenDataset
 
 
@@ -17,6 +19,7 @@ def compute(inputs: SubsetInputs, attempt: Attempt) -> SubsetOutputs | None:
     result_id = datasets.part_id(inputs.source_dataset_id, "subset", facts)
 
     def recipe(source: Dataset) -> Subset:
+        check_memory(f"cutting out of {source.id}", selection_memory(source), attempt.memory_limit)
         return plan_subset(inputs, OpenDataset.of(source, attempt), result_id, attempt)
 
     made = make(Order(inputs, inputs.source_dataset_id, result_id, inputs.overwrite, recipe), attempt)

@@ -2,10 +2,12 @@
 
 from climatejobs import datasets
 from climatejobs.datasets import Dataset, DatasetOutput
+from climatejobs.processes.selection import selection_memory
 from climatejobs.processes.zonal_stats import ZonalStatsInputs, ZonalStatsOutputs
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.machine import limit_to_machine
 from climatejobs_runner.making import Order, make
+from climatejobs_runner.memory import check_memory
 from climatejobs_runner.selection import OpenDataset
 from climatejobs_runner.tables import write_tables
 from climatejobs_runner.zonal import ZonalStats, plan_zonal_stats
@@ -21,6 +23,7 @@ def compute(inputs: ZonalStatsInputs, attempt: Attempt) -> ZonalStatsOutputs | N
     result_id = datasets.part_id(inputs.source_dataset_id, "zonal", facts)
 
     def recipe(source: Dataset) -> ZonalStats:
+        check_memory(f"summing {source.id} up over zones", selection_memory(source), attempt.memory_limit)
         return plan_zonal_stats(inputs, zones, OpenDataset.of(source, attempt), result_id, attempt)
 
     made = make(Order(inputs, inputs.source_dataset_id, result_id, inputs.overwrite, recipe), attempt)

@@ -11,6 +11,7 @@ import shapely
 import xarray as xr
 from shapely.geometry import shape
 
+from climatejobs_runner import tables
 from tests.integration.runner.conftest import Answer, Json, Runner, contents, weather, write_netcdf
 from tests.integration.runner.test_reference_figures import HOURLY
 
@@ -175,6 +176,39 @@ def test_the_table_says_the_same(runner: Runner, values: np.ndarray) -> None:
     assert lines[0] == '"time","zone","t2m_mean","t2m_count","d2m_mean","d2m_count"'
     assert lines[1].startswith('"2025-01-02T00:00:00Z","A, west",')
     assert lines[2] == '"2025-01-02T00:00:00Z","Far",,0,,0'
+
+
+@pytest.mark.parametrize("at_once", [1, 5, 1000])
+def test_tables_are_written_a_few_rows_at_a_time(
+    runner: Runner, values: np.ndarray, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(tables, "ROWS_AT_ONCE", at_once)
+    zones = named(West=rectangle(-12.25, 3.1, -7.1, 8.5), East=rectangle(-7.1, 3.1, -6, 8.5))
+    outputs = run(runner, "zonal_stats", zones=zones, statistics=["mean"]).document["outputs"]
+    found, table = runner.open(outputs["dataset"]), outputs["table"]
+    rows = read_parquet(runner.data / table["parquet"])
+    assert [row["zone"] for row in rows] == ["West", "East"] * 96
+    assert [row["t2m_mean"] for row in rows] == found["t2m_mean"].to_numpy().ravel().tolist()
+    lines = (runner.data / table["csv"]).read_text().splitlines()[1:]
+    assert [float(line.split(",")[2]) for line in lines] == [row["t2m_mean"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("process", "inputs"),
+    [("subset", {"start": "2025-01-02"}), ("zonal_stats", {"zones": named(West=rectangle(-12, 3, -7, 8))})],
+)
+def test_too_little_memory_is_refused_before_anything_is_computed(
+    runner: Runner, values: np.ndarray, process: str, inputs: Json
+) -> None:
+    before = list(runner.data.rglob("*"))
+    path = runner.data.parent / "inputs.json"
+    path.write_text(json.dumps({"source_dataset_id": "source", **inputs}), encoding="utf-8")
+    answer = runner("run", "--process", process, "--inputs", path, CLIMATEJOBS_MEMORY_LIMIT=str(64 * 2**20))
+    assert answer.status == 65
+    assert "source" in answer.error["detail"]
+    assert "MiB of memory; this job may use 64 MiB" in answer.error["detail"]
+    assert "Mi in resources.memory" in answer.error["hint"]
+    assert list(runner.data.rglob("*")) == before
 
 
 @pytest.mark.parametrize("steps", ["1", "96"])
