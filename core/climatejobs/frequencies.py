@@ -161,7 +161,7 @@ def _refusal(text: str, detail: str) -> InvalidInput:
     lowered = text.strip().lstrip("0123456789")
     if lowered == "H":
         hint = f"Write {text.replace('H', 'h')!r}. {hint}"
-    elif lowered.upper() in _ALIASES:
+    elif lowered not in _ALIASES and lowered.upper() in _ALIASES:
         # Not taken for what it resembles: to pandas, ms is milliseconds.
         hint = f"Write {text.strip().upper()!r}. {hint}"
     return InvalidInput(detail, hint=hint)

@@ -91,6 +91,12 @@ def test_a_spelling_with_the_wrong_case_is_told_the_right_one(spelling: str, mea
     assert f"Write {meant}" in (refusal.value.hint or "")
 
 
+def test_one_that_is_refused_is_not_proposed() -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        parse_frequency("0D")
+    assert "'0D'" not in (refusal.value.hint or "")
+
+
 @given(st.from_regex(PATTERN, fullmatch=True))
 def test_what_fits_the_schema_is_read(spelling: str) -> None:
     assert re.fullmatch(r"[a-z0-9_]+", parse_frequency(spelling).slug)
