@@ -61,21 +61,24 @@ def build(recipe: Recipe, attempt: Attempt) -> None:
         publication.publish(place, recipe.dataset)
 
 
-def build_part(recipe: Recipe, pin: Pin, attempt: Attempt) -> bool:
-    """Do one shard's part, and publish the version if that was the last one; whether it is this one's to tell."""
+def build_part(recipe: Recipe, pin: Pin, attempt: Attempt, *, piece: bool = False) -> bool:
+    """Do one shard's part, and publish the version if that was the last one; whether it is this one's to tell.
+
+    A `piece` of something larger advances a progress that was begun before.
+    """
     attempt.stop.defer()
     shared = Shared.of(attempt, pin)
-    if not shared.is_published() and not _take_part(recipe, shared):
+    if not shared.is_published() and not _take_part(recipe, shared, piece=piece):
         return False
     shared.settle()
     return shared.publisher() in (None, attempt.shard.index)
 
 
-def _take_part(recipe: Recipe, shared: Shared) -> bool:
+def _take_part(recipe: Recipe, shared: Shared, *, piece: bool) -> bool:
     """Compute what is not done yet; whether the version is published then."""
     try:
         if not shared.has_done(shared.attempt.shard.index):
-            _compute_part(recipe, shared)
+            _compute_part(recipe, shared, piece=piece)
         if not shared.is_complete():
             return shared.is_published()
         if shared.claim() != shared.attempt.shard.index:
@@ -90,7 +93,7 @@ def _take_part(recipe: Recipe, shared: Shared) -> bool:
     return True
 
 
-def _compute_part(recipe: Recipe, shared: Shared) -> None:
+def _compute_part(recipe: Recipe, shared: Shared, *, piece: bool) -> None:
     attempt = shared.attempt
     part = attempt.shard.part(recipe.chunks)
     place = f"shard {attempt.shard.index} of {attempt.shard.of}"
@@ -102,6 +105,7 @@ def _compute_part(recipe: Recipe, shared: Shared) -> None:
             shared.beat()
             attempt.progress.advance(steps)
 
-        attempt.progress.begin(f"{recipe.words}, {place}", total=recipe.count(part), unit="steps")
+        if not piece:
+            attempt.progress.begin(f"{recipe.words}, {place}", total=recipe.count(part), unit="steps")
         recipe.compute(shared.staging.store, part, advance)
     shared.complete(part)

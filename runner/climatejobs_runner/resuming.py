@@ -10,6 +10,7 @@ from climatejobs_runner import publication, sharing
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.building import Recipe, build_part
 from climatejobs_runner.shards import Pin, Shard
+from climatejobs_runner.sharing import Shared
 
 
 def build_resumably(recipe: Recipe, name: str, parts: int, attempt: Attempt) -> None:
@@ -27,8 +28,12 @@ def build_resumably(recipe: Recipe, name: str, parts: int, attempt: Attempt) -> 
     pin.check(attempt.shard, {})
     pin.check_version(recipe.dataset.version)
     pinned = recipe.pinned(pin.result)
-    for index in range(parts):
-        build_part(pinned, pin, replace(attempt, shard=Shard(index, parts)))
+    shards = [Shard(index, parts) for index in range(parts)]
+    shared = Shared.of(attempt, pin)
+    open_parts = [shard.part(recipe.chunks) for shard in shards if not shared.has_done(shard.index)]
+    attempt.progress.begin(recipe.words, total=sum(map(recipe.count, open_parts)), unit="steps")
+    for shard in shards:
+        build_part(pinned, pin, replace(attempt, shard=shard), piece=True)
     forget(attempt, recipe.dataset.id, name)
 
 
