@@ -4,20 +4,17 @@ Core's rules say which addresses are connected to; this is the transport that ke
 """
 
 import asyncio
-import socket
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 
 from climatejobs.errors import UserError
 from climatejobs.outbound import SECONDS, Allowance, redirect
+from climatejobs.resolving import CheckedResolver, Lookup, look_up
 
 MAX_BYTES = 32 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-type Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 class NotFetched(UserError):
@@ -35,12 +32,6 @@ class Fetched:
     media_type: str
 
 
-async def look_up(host: str, port: int) -> Sequence[str]:
-    """The addresses of a host, as the system finds them."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
-
-
 class Fetcher:
     """Fetches small documents over http and https."""
 
@@ -52,7 +43,7 @@ class Fetcher:
     async def fetch(self, url: str) -> Fetched:
         """What is at that address; raises `NotFetched` or `AddressRefused`."""
         connector = aiohttp.TCPConnector(
-            resolver=_CheckedResolver(self._allowance, self._lookup), use_dns_cache=False, force_close=True
+            resolver=_Resolver(self._allowance, self._lookup), use_dns_cache=False, force_close=True
         )
         try:
             async with (
@@ -79,31 +70,8 @@ class Fetcher:
                 hops += 1
 
 
-class _CheckedResolver(AbstractResolver):
-    """Gives the client only addresses that have been checked."""
-
-    def __init__(self, allowance: Allowance, lookup: Lookup) -> None:
-        self._allowance = allowance
-        self._lookup = lookup
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        addresses = self._allowance.check_addresses(host, await self._lookup(host, port))
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in addresses
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held."""
+class _Resolver(CheckedResolver, AbstractResolver):
+    """Core's, as the client wants to see it."""
 
 
 async def _read(response: aiohttp.ClientResponse, url: str) -> Fetched:

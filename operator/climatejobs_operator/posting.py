@@ -4,26 +4,18 @@ Core's rules say which addresses are connected to; this is the transport that ke
 """
 
 import asyncio
-import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 
 from climatejobs.outbound import SECONDS, AddressRefused, Allowance, redirect
+from climatejobs.resolving import CheckedResolver, Lookup, look_up
 from climatejobs_operator.callbacks import Outcome
 
 _REDIRECTS = frozenset({307, 308})
 """The only ones that keep the method and the body."""
 _GONE = 410
-
-type Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
-
-
-async def look_up(host: str, port: int) -> Sequence[str]:
-    """The addresses of a host, as the system finds them."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
 
 
 class Poster:
@@ -37,7 +29,7 @@ class Poster:
     async def post(self, url: str, body: str, headers: Mapping[str, str]) -> Outcome:
         """Deliver a body; never raises because of what is at the other end."""
         connector = aiohttp.TCPConnector(
-            resolver=_CheckedResolver(self._allowance, self._lookup), use_dns_cache=False, force_close=True
+            resolver=_Resolver(self._allowance, self._lookup), use_dns_cache=False, force_close=True
         )
         try:
             async with (
@@ -65,30 +57,8 @@ class Poster:
                 hops += 1
 
 
-class _CheckedResolver(AbstractResolver):
-    """Gives the client only addresses that have been checked."""
-
-    def __init__(self, allowance: Allowance, lookup: Lookup) -> None:
-        self._allowance = allowance
-        self._lookup = lookup
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in self._allowance.check_addresses(host, await self._lookup(host, port))
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held."""
+class _Resolver(CheckedResolver, AbstractResolver):
+    """Core's, as the client wants to see it."""
 
 
 def _judge(status: int) -> Outcome:

@@ -33,6 +33,24 @@ async def test_pages_neither_skip_nor_repeat_while_jobs_come_and_go(
     assert seen == names[::-1]
 
 
+async def test_pages_back_neither_skip_nor_repeat_either(client: httpx.AsyncClient, jobs: MemoryJobs) -> None:
+    names = [await submit(client) for _ in range(7)]
+    page = (await client.get("/jobs?limit=2")).json()
+    while "next" in (rels := {link["rel"]: link["href"] for link in page["links"]}):
+        page = (await client.get(rels["next"])).json()
+    assert [each["jobID"] for each in page["jobs"]] == names[:1]
+    late: list[str] = []
+    seen = [each["jobID"] for each in page["jobs"]]
+    while "prev" in (rels := {link["rel"]: link["href"] for link in page["links"]}):
+        if len(late) < 2:
+            late.append(await submit(client))
+        if len(seen) == 3:
+            jobs.cache.drop(seen[-1], f"uid-{seen[-1]}")
+        page = (await client.get(rels["prev"])).json()
+        seen += [each["jobID"] for each in page["jobs"]][::-1]
+    assert seen == [*names, *late]
+
+
 async def test_a_live_job_is_dismissed_once_and_removed_after_its_end(
     client: httpx.AsyncClient, jobs: MemoryJobs
 ) -> None:
