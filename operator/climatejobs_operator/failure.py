@@ -127,6 +127,16 @@ def describe_job_lost(attempts: int) -> ErrorDetail:
     )
 
 
+def describe_refused_job(told: str) -> ErrorDetail:
+    """The error of a job whose Job the cluster has refused for too long."""
+    return make_error(
+        "job-refused",
+        "Job refused",
+        shorten(f"the cluster refuses to make the Job: {told.rstrip('.')}", 2048),
+        hint="Whoever runs the installation has to look at this: what the namespace's rules refuse, and why.",
+    )
+
+
 def describe_no_result(process: str, attempt: int) -> ErrorDetail:
     """The error of a runner that said it was done and left nothing that fits the process."""
     return make_error(

@@ -19,6 +19,8 @@ class Obstacle:
 
     reason: Reason
     message: str
+    since: datetime | None = None
+    """Since when it has been refused, as far as this operator knows; None where waiting is the thing to do."""
 
 
 @dataclass(frozen=True)

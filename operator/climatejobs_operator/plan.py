@@ -36,6 +36,11 @@ class Plan:
     puzzle: str | None = None
     """Uid of an object whose latest warning may make for a better plan."""
 
+    @property
+    def ends(self) -> bool:
+        """Whether the ClimateJob has ended with it."""
+        return self.status.phase is not None and self.status.phase.terminal
+
 
 def make_plan(seen: Observation, now: datetime, settings: Settings) -> Plan:
     """Decide for one ClimateJob. `now` is in UTC."""
@@ -82,7 +87,7 @@ def _decide(seen: Observation, now: datetime, settings: Settings) -> Decision:
     fault = find_fault(seen.climatejob.spec) if seen.climatejob.status.attempts is None else None
     if fault is not None:
         return fail(seen, fault, now, reason=Reason.INVALID)
-    return plan_start(seen, now)
+    return plan_start(seen, now, settings)
 
 
 def _give_up_lost_pods(

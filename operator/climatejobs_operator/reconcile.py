@@ -109,6 +109,8 @@ class Reconciler:
         self._settings = settings
         self._instance = instance
         self._now = now
+        self._refused_since: dict[str, datetime] = {}
+        """Since when a ClimateJob's Job is refused; begins anew with the operator, which only prolongs a wait."""
 
     async def work(self, synced: asyncio.Event) -> None:
         """Once the cache is complete, take keys and reconcile them, for ever.
@@ -171,6 +173,7 @@ class Reconciler:
                 return look_at
             seen = await self._look_behind(key)
         if seen is None:
+            self._refused_since.pop(key, None)
             return None
         plan = make_plan(seen, self._now(), self._settings)
         if plan.puzzle is not None:
@@ -185,7 +188,7 @@ class Reconciler:
             self._line.step_aside(key)
             plan = make_plan(replace(seen, obstacle=caught.obstacle), self._now(), self._settings)
         await self._write(seen, plan)
-        if hindrance is not None:
+        if hindrance is not None and not plan.ends:
             raise hindrance
         return plan.wake_at
 
@@ -239,9 +242,10 @@ class Reconciler:
         except NotFound as error:
             raise ClusterError(f"the namespace is not there: {error}") from error
         except Refused as error:
-            message = f"The cluster refuses to make the Job: {error}"
-            raise Hindered(Obstacle(Reason.REFUSED, message), error.retry_after) from error
+            since = None if "exceeded quota" in str(error) else self._refused_since.setdefault(name, self._now())
+            raise Hindered(Obstacle(Reason.REFUSED, str(error), since), error.retry_after) from error
         else:
+            self._refused_since.pop(name, None)
             self._intake.take_written_job(Job.model_validate(made))
             logger.info("Made Job", extra=fields(job=name, attemptsBefore=action.attempts_before))
 

@@ -1,6 +1,6 @@
 """Making the Job, for the first time or again after somebody has deleted it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from climatejobs.model import ClimateJobStatus, Phase
 from climatejobs.names import Reason
@@ -9,13 +9,14 @@ from climatejobs_operator.attempts import first_start, spent_attempts
 from climatejobs_operator.cancellation import delete_pods
 from climatejobs_operator.endings import fail
 from climatejobs_operator.error_details import shorten
-from climatejobs_operator.failure import describe_deadline, describe_job_lost
+from climatejobs_operator.failure import describe_deadline, describe_job_lost, describe_refused_job
 from climatejobs_operator.line import plan_waiting
-from climatejobs_operator.observation import Decision, Observation
+from climatejobs_operator.observation import Decision, Observation, Obstacle
+from climatejobs_operator.settings import Settings
 from climatejobs_operator.suspension import describe_held, reckon_held_seconds
 
 
-def plan_start(seen: Observation, now: datetime) -> Decision:
+def plan_start(seen: Observation, now: datetime, settings: Settings) -> Decision:
     """What to do for a ClimateJob that has no Job of its own."""
     climatejob = seen.climatejob
     status, spec = climatejob.status, climatejob.spec
@@ -41,7 +42,7 @@ def plan_start(seen: Observation, now: datetime) -> Decision:
             "message": "Waiting for a pod.",
         }
     )
-    hindered = _find_hindrance(seen, waiting, now)
+    hindered = _find_hindrance(seen, waiting, now, settings)
     if hindered is not None:
         return hindered
     create = CreateJob(attempts_before=before, deadline_seconds=left)
@@ -50,7 +51,7 @@ def plan_start(seen: Observation, now: datetime) -> Decision:
     return Decision(made, Reason.JOB_CREATED, actions)
 
 
-def _find_hindrance(seen: Observation, waiting: ClimateJobStatus, now: datetime) -> Decision | None:
+def _find_hindrance(seen: Observation, waiting: ClimateJobStatus, now: datetime, settings: Settings) -> Decision | None:
     """Why the Job is not made now, if something is in its way."""
     if seen.climatejob.spec.suspend and not seen.live_pods:
         status, uid = seen.climatejob.status, seen.climatejob.metadata.uid
@@ -61,13 +62,25 @@ def _find_hindrance(seen: Observation, waiting: ClimateJobStatus, now: datetime)
         message = f"Waiting: the name {seen.climatejob.metadata.name} is taken by a Job of another owner."
         return Decision(waiting.model_copy(update={"message": message}), Reason.NAME_TAKEN)
     if seen.obstacle is not None:
-        message = shorten(seen.obstacle.message, 2048)
-        return Decision(waiting.model_copy(update={"message": message}), seen.obstacle.reason)
+        return _plan_obstacle(seen, seen.obstacle, waiting, now, settings)
     if seen.live_pods:
         message = "Its Job was deleted; starting again as soon as the pod has ended."
         lost = waiting.model_copy(update={"message": message})
         return Decision(lost, Reason.JOB_LOST, delete_pods(seen))
     return None if seen.place is None else plan_waiting(waiting, seen.climatejob.status, seen.place, now)
+
+
+def _plan_obstacle(
+    seen: Observation, obstacle: Obstacle, waiting: ClimateJobStatus, now: datetime, settings: Settings
+) -> Decision:
+    """Wait for an obstacle to go away, though not for ever for one that is unlikely to."""
+    patience = timedelta(seconds=settings.start_timeout_seconds)
+    if patience and obstacle.since is not None and obstacle.since + patience <= now:
+        error = describe_refused_job(obstacle.message)
+        return fail(seen, error, now, reason=obstacle.reason, attempts=waiting.attempts)
+    refused = obstacle.reason is Reason.REFUSED
+    message = f"The cluster refuses to make the Job: {obstacle.message}" if refused else obstacle.message
+    return Decision(waiting.model_copy(update={"message": shorten(message, 2048)}), obstacle.reason)
 
 
 def _seconds_left(seen: Observation, now: datetime) -> int:

@@ -75,7 +75,7 @@ class TestANewJob:
     def test_that_the_cluster_refuses_says_so(self) -> None:
         plan = plan_for(make_climatejob(), obstacle=Obstacle(Reason.REFUSED, "exceeded quota"))
         assert figures(plan) == (Phase.PENDING, None)
-        assert plan.status.message == "exceeded quota"
+        assert plan.status.message == "The cluster refuses to make the Job: exceeded quota"
 
     def test_that_is_being_deleted_is_left_alone(self) -> None:
         climatejob = make_climatejob()

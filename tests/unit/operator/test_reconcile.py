@@ -105,6 +105,32 @@ def test_a_refusal_is_said_and_tried_again(cluster: ModelCluster, operator: Mode
     assert cluster.status["attempts"] == 1
 
 
+@pytest.mark.parametrize(
+    ("told", "phase"),
+    [('admission webhook "owners" denied the request: no owner', "Failed"), ("exceeded quota: jobs", "Pending")],
+)
+def test_a_refusal_that_lasts_is_an_error_unless_room_may_come(
+    cluster: ModelCluster, operator: ModelOperator, told: str, phase: str
+) -> None:
+    create = cluster.create
+
+    async def refuse(resource: Resource, manifest: ReadManifest) -> Any:
+        if resource is JOBS:
+            raise Refused(told, status=403)
+        return await create(resource, manifest)
+
+    cluster.create = refuse
+    operator.reconcile()
+    assert cluster.status["phase"] == "Pending"
+    cluster.seconds += builders.SETTINGS.start_timeout_seconds
+    operator.reconcile()
+    assert cluster.status["phase"] == phase
+    assert "attempts" not in cluster.status
+    if phase == "Failed":
+        assert told in cluster.status["error"]["detail"]
+        assert "Whoever runs the installation" in cluster.status["error"]["hint"]
+
+
 def test_a_cancellation_not_heard_of_yet_stops_the_start_of_nothing_it_should_not(
     cluster: ModelCluster, operator: ModelOperator
 ) -> None:
