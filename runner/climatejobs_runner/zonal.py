@@ -14,7 +14,7 @@ from climatejobs.footprints import output_steps
 from climatejobs.processes.zonal_stats import STATISTICS, ZONAL_STATS, Statistic, ZonalStatsInputs
 from climatejobs_runner.arrays import ArraySpec, Field, StepWriter, StoredArray, time_field
 from climatejobs_runner.attempts import Attempt
-from climatejobs_runner.blocks import blocks, layout_of, tiles
+from climatejobs_runner.blocks import BlockReader, blocks, layout_of, tiles
 from climatejobs_runner.coverage import Covered, cell_areas, cover, read_polygon
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.selection import (
@@ -155,7 +155,7 @@ class ZonalStats:
                 inside = (rows >= down.start) & (rows < down.stop) & (columns >= across.start) & (columns < across.stop)
                 if not inside.any():
                     continue
-                values = array.read((block, *tile))
+                values = BlockReader(array, tile, layout.steps).read(block)
                 values = values.swapaxes(1, 2) if turned else values
                 gathered[:, inside] = values[:, rows[inside] - down.start, columns[inside] - across.start]
             for part in range(0, len(gathered), at_once):
