@@ -12,7 +12,7 @@ from climatejobs_api.settings import Settings
 from climatejobs_api.store import JobStore, StoreAway
 from tests.unit.api.conftest import BASE, open_client
 from tests.unit.api.memory_jobs import MemoryJobs
-from tests.unit.api.requests import ECHO, problem
+from tests.unit.api.requests import ECHO, problem, submit
 
 PATHS = (
     "/",
@@ -204,3 +204,18 @@ async def test_a_proxys_path_is_part_of_every_link(data: Path, jobs: MemoryJobs)
 async def test_json_is_all_there_is(client: httpx.AsyncClient, accept: str, status: int) -> None:
     for path in ("/", "/conformance", "/processes", "/processes/echo", "/jobs"):
         assert (await client.get(path, headers={"Accept": accept})).status_code == status
+
+
+async def test_jobs_are_submitted_and_read_without_a_thread(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One costs more than the rest of such a request, and the framework starts one for whatever is no coroutine."""
+
+    def refuse(function: object, *_arguments: object, **_options: object) -> None:
+        raise AssertionError(f"{function} runs in a thread")
+
+    monkeypatch.setattr("anyio.to_thread.run_sync", refuse)
+    name = await submit(client)
+    for path in ("/", "/processes", "/processes/echo", f"/jobs/{name}", "/jobs?limit=5&status=accepted&minDuration=0"):
+        assert (await client.get(path)).status_code == 200, path
+    assert (await client.delete(f"/jobs/{name}")).status_code == 200
