@@ -10,7 +10,8 @@ from climatejobs_operator.login import Credentials
 
 type Object = dict[str, Any]
 
-MERGE = "application/merge-patch+json"
+_MERGE = "application/merge-patch+json"
+_ADDED = b'{"type":"ADDED"'
 _NO_LIMIT = aiohttp.ClientTimeout(total=None)
 
 
@@ -22,39 +23,23 @@ class ApiServer:
         self._session = credentials.open_session()
         self._namespace = namespace
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         await self._session.close()
 
     def path(self, version: str, plural: str, *parts: str) -> str:
         root = "apis" if "/" in version else "api"
         return "/".join((f"/{root}/{version}/namespaces/{self._namespace}/{plural}", *parts))
 
-    async def send(
-        self, method: str, path: str, body: Mapping[str, Any], content_type: str = "application/json"
-    ) -> Object:
-        """One request that has to succeed; its answer."""
-        data = json.dumps(body)
-        async with self._session.request(
-            method, self._server + path, data=data, headers={"Content-Type": content_type}
-        ) as answer:
-            text = await answer.read()
-            if not answer.ok:
-                raise RuntimeError(f"{method} {path} was answered {answer.status}: {text.decode()}")
-            return json.loads(text)
-
     async def post(self, path: str, body: Mapping[str, Any]) -> Object:
-        return await self.send("POST", path, body)
+        """Create an object; the object as it was created."""
+        return json.loads(await self._send("POST", path, body, "application/json"))
 
-    async def merge(self, path: str, body: Mapping[str, Any]) -> Object:
-        return await self.send("PATCH", path, body, MERGE)
+    async def merge(self, path: str, body: Mapping[str, Any]) -> None:
+        """Merge into an object. The answer is not looked at, which would cost more than it tells."""
+        await self._send("PATCH", path, body, _MERGE)
 
-    async def list(self, path: str, **query: str) -> list[Object]:
-        async with self._session.get(self._server + path, params=query) as answer:
-            answer.raise_for_status()
-            return json.loads(await answer.read())["items"]
-
-    async def watch(self, path: str) -> AsyncIterator[tuple[str, Object]]:
-        """Type and object of everything there is, and of every change from then on."""
+    async def watch_additions(self, path: str) -> AsyncIterator[Object]:
+        """Everything there is, and that is made from then on. Changes are not even read."""
         query = {"watch": "true"}
         async with self._session.get(self._server + path, params=query, timeout=_NO_LIMIT) as answer:
             answer.raise_for_status()
@@ -62,6 +47,17 @@ class ApiServer:
             async for chunk in answer.content.iter_any():
                 *lines, buffer = (buffer + chunk).split(b"\n")
                 for line in lines:
-                    event = json.loads(line)
-                    yield event["type"], event["object"]
+                    if line.startswith(_ADDED):
+                        yield json.loads(line)["object"]
         raise RuntimeError(f"the watch of {path} ended")
+
+    async def _send(self, method: str, path: str, body: Mapping[str, Any], content_type: str) -> bytes:
+        """One request that has to succeed; its answer."""
+        data = json.dumps(body)
+        async with self._session.request(
+            method, self._server + path, data=data, headers={"Content-Type": content_type}
+        ) as answer:
+            content = await answer.read()
+            if not answer.ok:
+                raise RuntimeError(f"{method} {path} was answered {answer.status}: {content.decode()}")
+            return content

@@ -9,11 +9,24 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from pydantic import JsonValue
+
 from api_server import ApiServer, Object
 from climatejobs import names
+from climatejobs.results import ResultDocument
 
+SYNC_SECONDS = 1.0
+"""The Job controller takes up what has become of a Job's pods so long afterwards."""
 _FINALIZER = "batch.kubernetes.io/job-tracking"
-_RESULT = '{"outputs":{"message":"hello"}}'
+_DATASET: dict[str, JsonValue] = {
+    "id": "era5-land-hourly_1d_mean",
+    "version": "0123456789abcdef",
+    "store": "datasets/era5-land-hourly_1d_mean/versions/0123456789abcdef.zarr",
+    "variables": ["t2m"],
+    "coverage": {"start": "2025-01-01T00:00:00Z", "end": "2025-12-31T00:00:00Z"},
+    "reused": False,
+}
+_RESULT = ResultDocument(outputs={"dataset": _DATASET}).to_json()
 
 
 class JobController:
@@ -23,18 +36,15 @@ class JobController:
         self._server = server
         self._compute = compute
         """Returns when the pod of that ClimateJob is to end."""
-        self._tasks: set[asyncio.Task[None] | None] = set()
+        self._lives: set[str] = set()
         self.seen_at: dict[str, float] = {}
         """When the Job of a ClimateJob was first seen, by the monotonic clock."""
-        self.ended_at: dict[str, float] = {}
-        """When the pod of a ClimateJob was said to have succeeded."""
-
         self._changed = asyncio.Condition()
 
     @property
     def running(self) -> int:
         """Jobs whose life is not over."""
-        return len(self._tasks)
+        return len(self._lives)
 
     async def wait_until(self, holds: Callable[[], bool]) -> None:
         """Wait for something that becomes true when a Job is made or its life is over."""
@@ -42,21 +52,19 @@ class JobController:
             await self._changed.wait_for(holds)
 
     async def run(self) -> None:
-        """Follow the namespace until cancelled."""
-        try:
-            async for kind, job in self._server.watch(self._server.path("batch/v1", "jobs")):
+        """Follow the namespace until cancelled. A write that fails ends it: then nothing that is measured counts."""
+        async with asyncio.TaskGroup() as lives:
+            async for job in self._server.watch_additions(self._server.path("batch/v1", "jobs")):
                 name = job["metadata"]["name"]
-                if kind == "ADDED" and name not in self.seen_at:
+                if name not in self.seen_at:
                     self.seen_at[name] = time.monotonic()
-                    self._tasks.add(asyncio.create_task(self._follow(job)))
+                    self._lives.add(name)
+                    lives.create_task(self._follow(job))
                     await self._tell()
-        finally:
-            for task in filter(None, self._tasks):
-                task.cancel()
 
     async def _follow(self, job: Object) -> None:
         await self._live(job)
-        self._tasks.discard(asyncio.current_task())
+        self._lives.discard(job["metadata"]["name"])
         await self._tell()
 
     async def _tell(self) -> None:
@@ -71,27 +79,25 @@ class JobController:
         pod = await self._server.post(pods, _pod(job))
         await self._server.merge(job_status, {"status": {"startTime": _now(), "active": 1, "ready": 0}})
         await self._server.merge(pod_status, {"status": {"conditions": [{"type": "PodScheduled", "status": "True"}]}})
+        creating = {"waiting": {"reason": "ContainerCreating"}}
+        await self._server.merge(pod_status, {"status": _pod_says("Pending", creating)})
         started = _now()
         await self._server.merge(pod_status, {"status": _pod_says("Running", {"running": {"startedAt": started}})})
-        await self._server.merge(job_status, {"status": {"ready": 1}})
-        await self._compute(name)
+        computing = asyncio.ensure_future(self._compute(name))
+        await asyncio.wait({computing}, timeout=SYNC_SECONDS)
+        if not computing.done():
+            await self._server.merge(job_status, {"status": {"ready": 1}})
+        await computing
         terminated = {"exitCode": 0, "reason": "Completed", "message": _RESULT}
         terminated |= {"startedAt": started, "finishedAt": _now()}
         await self._server.merge(pod_status, {"status": _pod_says("Succeeded", {"terminated": terminated})})
-        self.ended_at[name] = time.monotonic()
-        uncounted = {"succeeded": [pod["metadata"]["uid"]]}
-        await self._server.merge(
-            job_status, {"status": {"active": 0, "ready": 0, "uncountedTerminatedPods": uncounted}}
-        )
-        await self._server.merge(f"{pods}/{name}-0", {"metadata": {"finalizers": None}})
+        await asyncio.sleep(SYNC_SECONDS)
         accepted = _condition("SuccessCriteriaMet")
-        await self._server.merge(
-            job_status,
-            {"status": {"succeeded": 1, "uncountedTerminatedPods": {"succeeded": []}, "conditions": [accepted]}},
-        )
-        await self._server.merge(
-            job_status, {"status": {"completionTime": _now(), "conditions": [accepted, _condition("Complete")]}}
-        )
+        counting: Object = {"uncountedTerminatedPods": {"succeeded": [pod["metadata"]["uid"]]}, "active": 0, "ready": 0}
+        await self._server.merge(job_status, {"status": {**counting, "conditions": [accepted]}})
+        await self._server.merge(f"{pods}/{name}-0", {"metadata": {"finalizers": None}})
+        counted: Object = {"uncountedTerminatedPods": {"succeeded": []}, "succeeded": 1, "completionTime": _now()}
+        await self._server.merge(job_status, {"status": {**counted, "conditions": [accepted, _condition("Complete")]}})
 
 
 def _pod(job: Object) -> Object:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import aiohttp
@@ -27,6 +28,12 @@ CALM_SECONDS = 0.5
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
+def busy_seconds() -> float:
+    """CPU time that the machine has spent on anything so far."""
+    user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq) / _TICKS
+
+
 class OperatorProcess:
     """One run of the operator, on the cluster that $KUBECONFIG names."""
 
@@ -44,7 +51,6 @@ class OperatorProcess:
         with log.open("wb") as output:
             command = [sys.executable, "-c", _PROGRAM, *([str(profile)] if profile is not None else [])]
             self._process = subprocess.Popen(command, env=environment, stderr=output)
-        self.started_at = time.monotonic()
         self.log = log
 
     @property
@@ -58,29 +64,34 @@ class OperatorProcess:
         """The most memory that was ever resident."""
         return self._status("VmHWM")
 
-    @property
-    def resident_mebibytes(self) -> float:
-        """Memory that is resident now."""
-        return self._status("VmRSS")
-
-    async def wait_until_idle(self, seconds: float) -> float:
-        """Wait until it has compared and nothing is left to be looked at; the time at which that was first so."""
+    async def wait_until_steady(self, seconds: float) -> float:
+        """Wait until it has compared and nothing is left to be looked at; how long that took it from its Lease on."""
         address = f"http://127.0.0.1:{self._port}/healthz"
-        deadline = time.monotonic() + seconds
+        deadline = time.time() + seconds
+        leading_at: float | None = None
         calm_since: float | None = None
         async with aiohttp.ClientSession() as session:
-            while calm_since is None or time.monotonic() - calm_since < CALM_SECONDS:
+            while calm_since is None or time.time() - calm_since < CALM_SECONDS:
                 if self._process.poll() is not None:
                     raise RuntimeError(f"the operator ended: {self.log.read_text()[-2000:]}")
-                if time.monotonic() > deadline:
+                if time.time() > deadline:
                     raise TimeoutError(f"the operator was still busy after {seconds:.0f} s")
-                now = time.monotonic()
-                calm_since = (calm_since or now) if self._has_compared() and await _is_idle(session, address) else None
+                now = time.time()
+                if leading_at is None:
+                    leading_at = self._find_time("Leading")
+                compared = leading_at is not None and self._find_time("Compared with the cluster") is not None
+                calm_since = (calm_since or now) if compared and await _is_idle(session, address) else None
                 await asyncio.sleep(0.05)
-        return calm_since
+        assert leading_at is not None
+        return calm_since - leading_at
 
-    def _has_compared(self) -> bool:
-        return "Compared with the cluster" in self.log.read_text()
+    def _find_time(self, message: str) -> float | None:
+        """When it first logged a message that begins so, in seconds since 1970."""
+        with self.log.open() as lines:
+            for line in lines:
+                if f'"message": "{message}' in line:
+                    return datetime.fromisoformat(json.loads(line)["time"]).timestamp()
+        return None
 
     def kill(self) -> None:
         """As a node that loses power would end it."""
