@@ -11,8 +11,6 @@ from climatejobs_api.problems import Problem
 from climatejobs_api.store import JobStore, NoLog, Run, StoreAway
 
 TEXT = "text/plain; charset=utf-8"
-
-
 MAX_FOLLOWERS = 50
 """Logs that are followed at a time: each holds a connection to the API server."""
 _RETRY_SECONDS = 10

@@ -168,12 +168,12 @@ class Reconciler:
             if seen.place is not None and self._queue.pressed:
                 raise Unhurried
         else:
+            self._refused_since.pop(key, None)
             look_at = self._find_next_look(key)
             if look_at is None or look_at > self._now():
                 return look_at
             seen = await self._look_behind(key)
         if seen is None:
-            self._refused_since.pop(key, None)
             return None
         plan = make_plan(seen, self._now(), self._settings)
         if plan.puzzle is not None:

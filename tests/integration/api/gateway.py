@@ -20,7 +20,7 @@ class Gateway:
         self._target = urlsplit(str(self._config["clusters"][0]["cluster"]["server"]))
         self._loop = asyncio.new_event_loop()
         self._open = True
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._connections: dict[asyncio.Task[None], tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = {}
         self._port = 0
 
     def write_kubeconfig(self, target: Path) -> None:
@@ -54,24 +54,32 @@ class Gateway:
             self._loop.close()
 
     async def _break_all(self) -> None:
-        for writer in self._writers:
-            writer.transport.abort()
-        while self._writers:  # noqa: ASYNC110  # what is waited for has no event of its own
-            await asyncio.sleep(0.001)
+        connections = dict(self._connections)
+        for ends in connections.values():
+            for end in ends:
+                end.transport.abort()
+        await asyncio.gather(*connections, return_exceptions=True)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._open:
             writer.transport.abort()
             return
         there, back = await asyncio.open_connection(self._target.hostname, self._target.port)
-        ends = {writer, back}
-        self._writers |= ends
-        try:
-            await asyncio.gather(_copy(reader, back), _copy(there, writer))
-        finally:
-            for end in ends:
-                end.transport.abort()
-            self._writers -= ends
+        connection = asyncio.create_task(_join((reader, writer), (there, back)))
+        self._connections[connection] = (writer, back)
+        connection.add_done_callback(self._connections.pop)
+
+
+type _End = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def _join(one: _End, other: _End) -> None:
+    """Pass on what either end sends, until one of them has gone."""
+    try:
+        await asyncio.gather(_copy(one[0], other[1]), _copy(other[0], one[1]))
+    finally:
+        for _, writer in (one, other):
+            writer.transport.abort()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -51,7 +51,7 @@ async def follow(
         async with asyncio.timeout(30):
             while not done(cache, source):  # what is waited for has no event of its own
                 assert not task.done(), task.exception()
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)  # between two looks
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -24,7 +24,7 @@ def wait_for[T](condition: Callable[[], T | None], what: str, seconds: float = 6
     while (found := condition()) is None or found is False:
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds} s for {what}")
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks at the condition
     return found
 
 

@@ -178,7 +178,7 @@ class World:
             query = {"watch": "true", **({"resourceVersion": version} if version else {})}
             async with self.session.get(url, params=query, timeout=FOREVER) as response:
                 if response.status == HTTPStatus.TOO_MANY_REQUESTS:  # the same, some moments earlier
-                    await asyncio.sleep(0.2)
+                    await asyncio.sleep(0.2)  # as busy servers ask for; nothing tells when it is over
                     continue
                 response.raise_for_status()
                 async for line in response.content:

@@ -188,6 +188,15 @@ def bucket_runner(object_store: ObjectStore, tmp_path: Path, monkeypatch: pytest
     return Runner(object_store.folder / prefix, object_store.environment, f"s3://{BUCKET}/{prefix}", tmp_path / "files")
 
 
+@pytest.fixture(params=["folder", "bucket"])
+def runner_on_each_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Runner:
+    """The runner at work on a folder, and again on a bucket."""
+    if request.param == "bucket":
+        return request.getfixturevalue("bucket_runner")
+    (tmp_path / "data").mkdir()
+    return Runner(tmp_path / "data")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real sample data."""

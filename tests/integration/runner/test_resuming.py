@@ -24,12 +24,9 @@ SIDE = 8
 type Start = Callable[..., BaseProcess]
 
 
-@pytest.fixture(params=["folder", "bucket"])
-def runner(request: pytest.FixtureRequest, tmp_path: Path) -> Runner:
-    if request.param == "bucket":
-        return request.getfixturevalue("bucket_runner")
-    (tmp_path / "data").mkdir()
-    return Runner(tmp_path / "data")
+@pytest.fixture
+def runner(runner_on_each_storage: Runner) -> Runner:
+    return runner_on_each_storage
 
 
 @pytest.fixture

@@ -73,12 +73,9 @@ class Jobs:
             process.join()
 
 
-@pytest.fixture(params=["folder", "bucket"])
-def runner(request: pytest.FixtureRequest, tmp_path: Path) -> Runner:
-    if request.param == "bucket":
-        return request.getfixturevalue("bucket_runner")
-    (tmp_path / "data").mkdir()
-    return Runner(tmp_path / "data")
+@pytest.fixture
+def runner(runner_on_each_storage: Runner) -> Runner:
+    return runner_on_each_storage
 
 
 @pytest.fixture

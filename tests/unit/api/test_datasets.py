@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import uvicorn
 import xarray as xr
+from zarr.codecs import ZstdCodec
 
 from climatejobs_api.app import create_app
 from climatejobs_api.files import AT_ONCE
@@ -301,19 +302,28 @@ async def test_xarray_opens_a_store_by_its_address(
 READ_WITH_GDAL = """
 import json, sys, rasterio
 with rasterio.open(f'ZARR:"/vsicurl/{sys.argv[1]}":/t2m') as opened:
-    print(json.dumps(opened.read().tolist()))
+    print(json.dumps([opened.read().tolist(), opened.transform.to_gdal()]))
 """
 
 
 async def test_gdal_reads_an_array_by_its_address(server: str, data: Path) -> None:
-    pytest.importorskip("rasterio", minversion="1.5", reason="GDAL reads Zarr 3 from 3.12 on, as in rasterio 1.5")
     values = np.arange(24, dtype="float32").reshape(6, 2, 2)
-    xr.Dataset({"t2m": (("time", "lat", "lon"), values)}).to_zarr(
-        write_dataset(data), zarr_format=3, consolidated=False, encoding={"t2m": {"chunks": (2, 2, 2)}}
+    xr.Dataset(
+        {"t2m": (("time", "lat", "lon"), values)},
+        coords={
+            "lat": ("lat", [10.0, 9.75], {"units": "degrees_north", "standard_name": "latitude"}),
+            "lon": ("lon", [-13.0, -12.75], {"units": "degrees_east", "standard_name": "longitude"}),
+        },
+    ).to_zarr(
+        write_dataset(data),
+        zarr_format=3,
+        consolidated=False,
+        encoding={"t2m": {"chunks": (2, 2, 2), "compressors": ZstdCodec(level=1, checksum=True)}},
     )
     # A process of its own: GDAL keeps this one, with the server in it, from running while it waits for an answer.
     reader = await asyncio.create_subprocess_exec(
         sys.executable, "-W", "ignore", "-c", READ_WITH_GDAL, server + FIXED, stdout=asyncio.subprocess.PIPE
     )
     output, _ = await asyncio.wait_for(reader.communicate(), 60)
-    assert json.loads(output) == values.tolist()
+    longitudes, latitudes = [-13.125, 0.25, 0.0], [10.125, 0.0, -0.25]  # outer edge of the first cell, size of a cell
+    assert json.loads(output) == [values.tolist(), [*longitudes, *latitudes]]
