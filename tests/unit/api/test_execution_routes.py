@@ -8,8 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
+from climatejobs.datasets import Dataset
+from climatejobs_api.datasets import read_dataset
+from climatejobs_api.files import DataRoot
 from climatejobs_api.settings import Settings
 from tests.unit.api.conftest import BASE, open_client, until
+from tests.unit.api.manifests import DATASET, write_dataset
 from tests.unit.api.memory_jobs import MemoryJobs
 from tests.unit.api.requests import ASYNC, ECHO, problem, submit
 
@@ -193,6 +197,24 @@ async def test_keys_that_are_none_are_refused(client: httpx.AsyncClient, jobs: M
     headers = {**ASYNC, "Idempotency-Key": key}
     problem(await client.post("/processes/echo/execution", json=ECHO, headers=headers), 400)
     assert jobs.names() == []
+
+
+async def test_jobs_that_come_together_are_sized_by_one_look_at_their_data(
+    client: httpx.AsyncClient, data: Path, jobs: MemoryJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_dataset(data)
+    looks: list[str] = []
+
+    def look(root: DataRoot, dataset_id: str) -> Dataset:
+        looks.append(dataset_id)
+        return read_dataset(root, dataset_id)
+
+    monkeypatch.setattr("climatejobs_api.routers.processes.read_dataset", look)
+    inputs = {"source_dataset_id": DATASET["id"], "frequency": "D", "method": "mean", "start": "2025-02-01"}
+    names = await asyncio.gather(*(submit(client, "resample", inputs=inputs) for _ in range(10)))
+    assert looks == [DATASET["id"]]
+    made = [await jobs.find(name) for name in names]
+    assert all(job is not None and job.spec.resources is not None for job in made)
 
 
 async def test_a_subscriber_is_kept_with_the_address_that_links_will_begin_with(
