@@ -41,7 +41,8 @@ class Tool:
 
     def start(self, name: str, *words: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "climatejobs_cluster", "--name", name, *words],
+            # With signals as in a terminal, even where the tests themselves were started by nohup.
+            ["env", "--default-signal=HUP,INT", sys.executable, "-m", "climatejobs_cluster", "--name", name, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

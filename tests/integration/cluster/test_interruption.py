@@ -45,10 +45,7 @@ def test_a_signal(tool: Tool, number: signal.Signals, moment: str):
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_being_killed(tool: Tool, moment: str):
-    name = tool.new_name()
-    with tool.start(name, "up", "--control-plane") as process:
-        read_until(process, moment)
-        os.killpg(process.pid, signal.SIGKILL)
+    name, _ = interrupt(tool, signal.SIGKILL, moment)
     # Nobody is left to wait for: the guard and the node do it by themselves.
     wait_for(lambda: not tool.leftovers(name) or None, "everything to go")
 
@@ -56,7 +53,7 @@ def test_being_killed(tool: Tool, moment: str):
 def test_impatience_does_not_stop_the_cleaning(tool: Tool):
     name = tool.new_name()
     with tool.start(name, "up", "--control-plane") as process:
-        read_until(process, "the API server answers")
+        read_until(process, "starting the control plane")  # which takes much longer than to read that
         os.killpg(process.pid, signal.SIGINT)
         read_until(process, "taking everything back")
         os.killpg(process.pid, signal.SIGINT)
