@@ -7,6 +7,7 @@ decides.
 from collections.abc import Callable
 
 from climatejobs import names
+from climatejobs.model import ClimateJob
 from climatejobs_operator.entries import Entry
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Observation
@@ -41,14 +42,23 @@ class Cache:
 
     def observe_entry(self, entry: Entry) -> Observation:
         """A ClimateJob, held here or not, with what belongs to it."""
-        name, uid = entry.metadata.name, entry.metadata.uid
-        pods = (pod for pod in self.pods.of_job(name) if pod.metadata.labels.get(names.LABEL_JOB_UID) == uid)
+        climatejob = entry.climatejob
         return Observation(
-            climatejob=entry.climatejob,
-            job=self.jobs.get(name),
-            pods=tuple(sorted(pods, key=lambda pod: (pod.metadata.creation_timestamp, pod.metadata.name))),
+            climatejob=climatejob,
+            job=self.jobs.get(entry.metadata.name),
+            pods=self.find_pods(climatejob),
             unreadable=entry.unreadable,
         )
+
+    def find_pods(self, climatejob: ClimateJob) -> tuple[Pod, ...]:
+        """The pods of this very ClimateJob, oldest first."""
+        uid = climatejob.metadata.uid
+        pods = (
+            pod
+            for pod in self.pods.of_job(climatejob.metadata.name)
+            if pod.metadata.labels.get(names.LABEL_JOB_UID) == uid
+        )
+        return tuple(sorted(pods, key=lambda pod: (pod.metadata.creation_timestamp, pod.metadata.name)))
 
     def _tell(self, name: str) -> None:
         for follow in self._followers:

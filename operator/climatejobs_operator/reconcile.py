@@ -182,7 +182,7 @@ class Reconciler:
         hindrance: Hindered | None = None
         try:
             for action in plan.actions:
-                await self._carry_out(action, seen.climatejob)
+                await self._carry_out(action, seen)
         except Hindered as caught:
             hindrance = caught
             self._line.step_aside(key)
@@ -206,7 +206,8 @@ class Reconciler:
             raise Outdated
         return self._cache.observe_entry(entry)
 
-    async def _carry_out(self, action: Action, climatejob: ClimateJob) -> None:
+    async def _carry_out(self, action: Action, seen: Observation) -> None:
+        climatejob = seen.climatejob
         match action:
             case CreateJob():
                 await self._create_job(action, climatejob)
@@ -231,7 +232,7 @@ class Reconciler:
                 await self._cluster.delete(CLIMATEJOBS, name, uid, version=version)
                 logger.info("Deleted ClimateJob, as its time after the end is over", extra=fields(job=name))
             case ConfirmGone() | LookAgain():
-                await self._ask(action)
+                await self._ask(action, seen)
 
     async def _create_job(self, action: CreateJob, climatejob: ClimateJob) -> None:
         name = climatejob.metadata.name
@@ -285,18 +286,23 @@ class Reconciler:
             logger.warning("Events not read: %s", error)
         return find_latest(warnings, self._now())
 
-    async def _ask(self, question: ConfirmGone | LookAgain) -> None:
-        for pod, is_news in await self._read_pods(question.uid):
-            if is_news if isinstance(question, LookAgain) else not pod.ended:
-                raise Outdated
+    async def _ask(self, question: ConfirmGone | LookAgain, seen: Observation) -> None:
+        pods = await self._ask_for_pods(question.uid)
+        if isinstance(question, ConfirmGone):
+            confirmed = all(pod.ended for pod in pods)
+        else:
+            # Not whether the answer was news: a watch may have told of it while the question was on its way.
+            confirmed = self._cache.find_pods(seen.climatejob) == seen.pods
+        if not confirmed:
+            raise Outdated
 
-    async def _read_pods(self, uid: str) -> list[tuple[Pod, bool]]:
-        """The pods of a ClimateJob, and whether each was not known as it is."""
-        found: list[tuple[Pod, bool]] = []
+    async def _ask_for_pods(self, uid: str) -> list[Pod]:
+        """The pods of a ClimateJob as the API server has them, which the cache then has as well."""
+        found: list[Pod] = []
         async for page in self._cluster.list_pages(PODS, labels=f"{names.LABEL_JOB_UID}={uid}"):
-            for manifest in page.items:
-                pod = Pod.model_validate(manifest)
-                found.append((pod, self._cache.pods.put(pod)))
+            found.extend(Pod.model_validate(manifest) for manifest in page.items)
+        for pod in found:
+            self._cache.pods.put(pod)
         return found
 
     async def _write(self, seen: Observation, plan: Plan) -> None:

@@ -1,10 +1,11 @@
 """What the operator does to a cluster, step by step on the model."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from climatejobs_operator.cluster import CLIMATEJOBS, EVENTS, JOBS, PODS, Refused, Resource
+from climatejobs_operator.cluster import CLIMATEJOBS, EVENTS, JOBS, PODS, Page, Refused, Resource
 from climatejobs_operator.cluster import Manifest as ReadManifest
 from climatejobs_operator.reconcile import Unhurried
 from tests.unit.operator import builders
@@ -212,6 +213,27 @@ def test_a_success_that_only_the_job_tells_of_costs_no_attempt(cluster: ModelClu
     hear(cluster, operator, JOBS.plural)
     operator.reconcile()
     assert (cluster.status["phase"], cluster.status["attempts"]) == ("Succeeded", 1)
+
+
+def test_a_success_that_the_watch_tells_of_while_it_is_asked_for_costs_no_attempt(
+    cluster: ModelCluster, operator: ModelOperator
+) -> None:
+    cluster.end_pod(start(cluster, operator), 0)
+    cluster.control_job()
+    hear(cluster, operator, JOBS.plural)
+    list_pages = cluster.list_pages
+
+    async def list_late(
+        resource: Resource, *, labels: str = "", fields: str = "", limit: int = 500
+    ) -> AsyncIterator[Page]:
+        hear(cluster, operator, PODS.plural)
+        async for page in list_pages(resource, labels=labels, fields=fields, limit=limit):
+            yield page
+
+    cluster.list_pages = list_late
+    operator.reconcile()
+    assert (cluster.status["phase"], cluster.status["attempts"]) == ("Succeeded", 1)
+    assert cluster.job is not None
 
 
 def test_a_failure_that_only_the_job_tells_of_keeps_its_cause(cluster: ModelCluster, operator: ModelOperator) -> None:
