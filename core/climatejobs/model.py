@@ -277,7 +277,7 @@ class ClimateJob(KubernetesModel):
 
     metadata: ObjectMeta
     spec: ClimateJobSpec
-    status: ClimateJobStatus = ClimateJobStatus()
+    status: ClimateJobStatus = Field(default_factory=ClimateJobStatus)
 
     @property
     def phase(self) -> Phase:

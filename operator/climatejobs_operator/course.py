@@ -21,6 +21,8 @@ from climatejobs_operator.waiting import Wait, describe_missing_pod, describe_wa
 
 PUZZLE_PAUSE = timedelta(seconds=10)
 """Between two looks at the events that say why nothing computes."""
+START_PATIENCE = timedelta(seconds=2)
+"""Most pods run before anybody can have read what they wait for, and each word costs the API server a write."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,9 @@ def _plan_wait(
         wait = describe_missing_pod(course.job, _find_due(course), seen.warning, now)
     if is_pull_failure(wait.message) and is_pull_failure(said.message):
         wait = replace(wait, message=said.message or "")
+    settling = _find_settling(wait, active, said, now)
+    if settling is not None:
+        wait = replace(wait, message=said.message or "", puzzle_at=settling)
     leaving = active is not None and active.metadata.deletion_timestamp is not None
     if leaving and not begun and said.phase is Phase.PENDING and said.message:
         wait = replace(wait, message=said.message)  # what it waited for in vain is what its end has to tell
@@ -126,6 +131,15 @@ def _plan_wait(
     )
     reason = Reason.ATTEMPT_FAILED if course.error is not None else Reason.DISRUPTED
     return Decision(retrying, reason, wake_at=wake_at, puzzle=wait.puzzle)
+
+
+def _find_settling(wait: Wait, active: Pod | None, said: ClimateJobStatus, now: datetime) -> datetime | None:
+    """Until when the words there are stay, as nothing is wrong with a pod that has only just been made."""
+    ordinary = wait.trouble is None and wait.puzzle is None
+    if active is None or not ordinary or said.phase is not Phase.PENDING or said.job_name is None or not said.message:
+        return None
+    until = active.metadata.creation_timestamp + START_PATIENCE
+    return until if now < until and wait.message != said.message else None
 
 
 def _find_due(course: _Course) -> datetime:

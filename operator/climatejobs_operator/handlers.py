@@ -38,6 +38,14 @@ class NoEssence(kopf.DiffBaseStorage):
         """Nothing is stored."""
 
 
+class NoProgress(kopf.StatusProgressStorage):
+    """For kopf, no handler has got anywhere that it would have to look up."""
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        """Nothing was stored, so nothing has to be taken out of a copy."""
+        return essence
+
+
 class NoMemories(ResourceMemories):
     """kopf keeps 4 KiB for every object it has ever seen, for handlers of kinds that are not used here."""
 
@@ -67,6 +75,7 @@ def build_settings() -> kopf.OperatorSettings:
     settings.queueing.exit_timeout = 0.5
     settings.persistence.consistency_timeout = 0
     settings.persistence.diffbase_storage = NoEssence()
+    settings.persistence.progress_storage = NoProgress()
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.peering.standalone = True

@@ -40,7 +40,7 @@ class JobStatus(KubernetesModel):
 
     failed: int = 0
     start_time: Time | None = None
-    uncounted_terminated_pods: UncountedPods = UncountedPods()
+    uncounted_terminated_pods: UncountedPods = Field(default_factory=UncountedPods)
     conditions: tuple[JobCondition, ...] = ()
 
 
@@ -48,7 +48,7 @@ class Job(KubernetesModel):
     """A Job as this operator sees it."""
 
     metadata: ChildMeta
-    spec: JobSpec = JobSpec()
+    spec: JobSpec = Field(default_factory=JobSpec)
     status: JobStatus = Field(default_factory=JobStatus)
 
     def condition(self, *types: str) -> JobCondition | None:

@@ -53,7 +53,7 @@ class ContainerStatus(KubernetesModel):
 
     name: str
     image: str = ""
-    state: ContainerState = ContainerState()
+    state: ContainerState = Field(default_factory=ContainerState)
 
 
 class PodCondition(KubernetesModel):
@@ -86,7 +86,7 @@ class Pod(KubernetesModel):
     """A pod as this operator sees it."""
 
     metadata: ChildMeta
-    spec: PodSpec = PodSpec()
+    spec: PodSpec = Field(default_factory=PodSpec)
     status: PodStatus = Field(default_factory=PodStatus)
 
     def condition(self, type_: str) -> PodCondition | None:

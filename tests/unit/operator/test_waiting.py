@@ -187,3 +187,24 @@ def test_the_latest_warning_counts_unless_it_is_stale() -> None:
     assert find_latest(events, NOW) == ClusterWarning("New", "new")
     assert find_latest(events, NOW + STALE_AFTER - timedelta(seconds=4)) is None
     assert find_latest([], NOW) is None
+
+
+def test_what_a_new_pod_waits_for_is_told_once_it_has_waited_for_two_seconds() -> None:
+    waiting = make_climatejob(status={**PENDING, "message": "Waiting for a pod."})
+
+    early = plan_for(waiting, make_job(), make_pod(conditions=(), created=-1))
+    late = plan_for(waiting, make_job(), make_pod(conditions=(), created=-2))
+
+    assert (early.status.message, early.wake_at) == ("Waiting for a pod.", NOW + timedelta(seconds=1))
+    assert late.status.message == "Waiting for a node."
+
+
+def test_trouble_of_a_new_pod_is_told_at_once() -> None:
+    waiting = make_climatejob(status={**PENDING, "message": "Waiting for a pod."})
+    state = {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}
+    condition = {"type": "PodScheduled", "status": "True", "lastTransitionTime": at(0)}
+
+    plan = plan_for(waiting, make_job(), make_pod(conditions=(condition,), created=-1, state=state))
+
+    assert plan.status.message is not None
+    assert "ErrImagePull" in plan.status.message
