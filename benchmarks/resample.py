@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/resample.py [--work DIR] [--cases NAME ...] [--repeat 3]
 
 Makes its data (10 GB) unless the work folder holds them. Every figure is the median of several fresh processes, taken
-in turn, so that what else the machine does falls on all alike. Results are compared cell by cell.
+in turn, so that what else the machine does falls on all alike, and includes the start of the process for everyone.
+Results are compared cell by cell, and the runner's peak memory with what core's footprint function foretells.
 """
 
 import argparse
@@ -15,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from climatejobs.footprints import MIB, dataset_memory
+from climatejobs_runner.machine import usable_cpus
 from resampling import contenders
 from resampling.contenders import Measured
 from resampling.data import Source, make
@@ -105,6 +108,8 @@ def measure(case: Case, work: Path, repeat: int) -> list[Target]:
     for name in ("xarray", "cdo"):
         if name in medians:
             targets.append(Target(f"{case.name}_{name}_ratio", medians[name].wall / ours.wall, case.ratio, ">="))
+    footprint = dataset_memory(dataset, threads=usable_cpus())
+    targets.append(Target(f"{case.name}_footprint", ours.peak / MIB, footprint / MIB, "<=", "MiB"))
     contest.clean()
     return targets
 

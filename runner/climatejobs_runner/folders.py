@@ -177,7 +177,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _scan(folder: Path) -> list[os.DirEntry[str]]:
+def _scan(folder: Path | str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return list(entries)
@@ -187,8 +187,10 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
 
 def _links(folder: Path) -> Iterator[Path]:
     """Symbolic links below a folder."""
-    for entry in _scan(folder):
-        if entry.is_symlink():
-            yield Path(entry.path)
-        elif entry.is_dir(follow_symlinks=False):
-            yield from _links(Path(entry.path))
+    folders = [os.fspath(folder)]
+    while folders:
+        for entry in _scan(folders.pop()):
+            if entry.is_symlink():
+                yield Path(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from climatejobs_runner.loading import modules_loading
 from climatejobs_runner.stopping import stop_on_signals
 
 
@@ -12,6 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stop = stop_on_signals()
     # Files are for the group too: the API reads them as another user of the same group.
     os.umask(0o002)
-    from climatejobs_runner.program import carry_out  # noqa: PLC0415 - slow; a request to stop must be heard by then
+    with modules_loading():
+        from climatejobs_runner.program import carry_out  # noqa: PLC0415 - slow; a stop must be heard by then
 
     sys.exit(carry_out(sys.argv[1:] if arguments is None else arguments, os.environ, stop))

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 
 from climatejobs.processes.base import Inputs, Outputs
 from climatejobs_runner.attempts import Attempt
+from climatejobs_runner.loading import modules_loading
 
 
 class Compute(Protocol):
@@ -34,4 +35,5 @@ COMPUTE: Mapping[str, str] = MappingProxyType(
 
 def load_compute(process_id: str) -> Compute:
     """The compute function of a process that core knows."""
-    return cast(Compute, resolve_name(COMPUTE[process_id]))
+    with modules_loading():
+        return cast(Compute, resolve_name(COMPUTE[process_id]))

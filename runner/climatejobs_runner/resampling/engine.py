@@ -134,8 +134,6 @@ class _Folding:
 
     def _finish(self) -> list[Callable[[], None]]:
         values = self._state.finish()
-        # Which NaN it is depends on the operation that gave it.
-        np.copyto(values, np.nan, where=np.isnan(values))
         if self._count and self._plan.least is not None:
             values[self._count.finish() < self._plan.least[self._period]] = np.nan
         if self._period not in self._covered and self._plan.method != "count":
@@ -174,7 +172,14 @@ class _Assembly:
         if self._missing[number]:
             return []
         del self._chunks[number]
-        return [partial(self._target.write, (run, *tile), chunk)]
+        return [partial(_write, self._target, (run, *tile), chunk)]
+
+
+def _write(target: StoredArray, selection: tuple[slice, ...], chunk: Values) -> None:
+    if chunk.dtype.kind == "f":
+        # Which NaN it is depends on the operation that gave it.
+        np.copyto(chunk, np.nan, where=np.isnan(chunk))
+    target.write(selection, chunk)
 
 
 def _all(written: list[Callable[[], None]]) -> None:
