@@ -57,10 +57,15 @@ def begin(attempt: Attempt, pin: Pin, prepare: Callable[[Place], None]) -> Pin:
     offered = Staging(attempt, folder, pin.store)
     storage.touch(folder / HEARTBEAT)
     storage.remove(offered.path)
-    prepare(offered.store)
-    storage.settle(offered.path, storage.sizes(offered.path), offered.beat)
-    if storage.create(folder / _PIN, pin.model_dump_json().encode(), attempt.pod_uid):
-        return pin
+    try:
+        prepare(offered.store)
+        storage.settle(offered.path, storage.sizes(offered.path), offered.beat)
+        if storage.create(folder / _PIN, pin.model_dump_json().encode(), attempt.pod_uid):
+            return pin
+    except FileNotFoundError:
+        # The others have come to their end meanwhile, and removed what was under construction in the folder.
+        if find_pin(attempt, pin.result.id) is None:
+            raise
     found = find_pin(attempt, pin.result.id)
     if found is None:
         raise TemporaryError(f"{folder.name} has vanished while it was in use", hint="The next attempt begins anew.")
