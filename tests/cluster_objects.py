@@ -30,7 +30,9 @@ class ClusterObjects:
     """All objects of a cluster, addressed by apiVersion, kind, name and namespace."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        self._client = dynamic.DynamicClient(config.new_client_from_config(str(kubeconfig)))
+        # The client would keep what it discovers in the folder for temporary files; below a file it can keep nothing.
+        nowhere = str(kubeconfig / "discovery")
+        self._client = dynamic.DynamicClient(config.new_client_from_config(str(kubeconfig)), cache_file=nowhere)
 
     def create(self, manifest: Manifest, namespace: str | None = None) -> Manifest:
         return self._call(manifest, "create", body=manifest, namespace=namespace)
