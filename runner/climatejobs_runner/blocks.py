@@ -4,8 +4,9 @@ Any process that goes through an array once can be written as a function of one 
 decodes ahead, keeps one buffer a thread, and calls the function with one block at a time.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from gzip import BadGzipFile
 from itertools import product
 from threading import Condition
@@ -46,6 +47,34 @@ def blocks(start: int, stop: int, steps: int) -> Iterator[slice]:
         start = end
 
 
+@dataclass(frozen=True)
+class Overlap:
+    """What a tile and a chunk have in common, but for time."""
+
+    position: tuple[int, ...]
+    """Which chunk."""
+    in_tile: Tile
+    in_chunk: Tile
+    whole: bool
+    """Whether all of the chunk is in the tile."""
+
+
+def overlaps(tile: Tile, lengths: tuple[int, ...]) -> list[Overlap]:
+    """The chunks of those lengths that a tile takes cells from; `lengths` are without time."""
+    found: list[Overlap] = []
+    axes = [range(part.start // size, -(-part.stop // size)) for part, size in zip(tile, lengths, strict=True)]
+    for position in product(*axes):
+        in_tile: list[slice] = []
+        in_chunk: list[slice] = []
+        for index, part, size in zip(position, tile, lengths, strict=True):
+            start, stop = max(part.start, index * size), min(part.stop, (index + 1) * size)
+            in_tile.append(slice(start - part.start, stop - part.start))
+            in_chunk.append(slice(start - index * size, stop - index * size))
+        whole = in_chunk == [slice(0, size) for size in lengths]
+        found.append(Overlap(position, tuple(in_tile), tuple(in_chunk), whole))
+    return found
+
+
 class BlockReader:
     """Reads runs of time steps of one tile into a buffer of its own; one for each thread."""
 
@@ -54,6 +83,7 @@ class BlockReader:
         self._tile = tile
         self._steps = steps
         self._decoder = source.decoder
+        self._overlaps = overlaps(tile, source.decoder.chunks[1:]) if source.decoder is not None else []
         self._scratch = bytearray()
         self._chunk = np.empty(0)
         self._buffer = np.empty(0)
@@ -67,41 +97,27 @@ class BlockReader:
             self._buffer = np.empty((self._steps, *cells), dtype=self._source.stored_dtype)
         # Blocks end on multiples of `steps`, and chunks fit in: each has its place in the buffer.
         origin = run.start // self._steps * self._steps
-        axes = [
-            range(part.start // size, -(-part.stop // size))
-            for part, size in zip((run, *self._tile), self._decoder.chunks, strict=True)
-        ]
-        for position in product(*axes):
-            try:
-                self._place(self._decoder, position, origin)
-            except (ValueError, RuntimeError, EOFError, BadGzipFile) as error:
-                raise self._source.damaged(error) from error
+        length = self._decoder.chunks[0]
+        try:
+            for index in range(run.start // length, -(-run.stop // length)):
+                start = index * length - origin
+                for overlap in self._overlaps:
+                    self._place(self._decoder, index, overlap, slice(start, start + length))
+        except (ValueError, RuntimeError, EOFError, BadGzipFile) as error:
+            raise self._source.damaged(error) from error
         return self._source.unpack(self._buffer[run.start - origin : run.stop - origin])
 
-    def _place(self, decoder: ChunkDecoder, position: tuple[int, ...], origin: int) -> None:
+    def _place(self, decoder: ChunkDecoder, index: int, overlap: Overlap, steps: slice) -> None:
         """Decode a chunk to where it belongs in the buffer, or as much of it as does."""
-        window = (slice(origin, origin + len(self._buffer)), *self._tile)
-        chunk = tuple(
-            slice(index * size, (index + 1) * size) for index, size in zip(position, decoder.chunks, strict=True)
-        )
-        shared = [
-            slice(max(one.start, other.start), min(one.stop, other.stop))
-            for one, other in zip(window, chunk, strict=True)
-        ]
-        target = self._buffer[_within(shared, window)]
-        if shared == list(chunk) and target.flags.c_contiguous:
-            decoder.decode(position, target, self._scratch)
+        target = self._buffer[(steps, *overlap.in_tile)]
+        if overlap.whole and len(target) == decoder.chunks[0] and target.flags.c_contiguous:
+            decoder.decode((index, *overlap.position), target, self._scratch)
             return
         if not self._chunk.size:
             self._chunk = np.empty(decoder.chunks, dtype=self._buffer.dtype)
-        decoder.decode(position, self._chunk, self._scratch)
-        target[...] = self._chunk[_within(shared, chunk)]
-
-
-def _within(parts: list[slice], window: Sequence[slice]) -> tuple[slice, ...]:
-    """Parts of a window, counted from where it begins."""
-    pairs = zip(parts, window, strict=True)
-    return tuple(slice(part.start - outer.start, part.stop - outer.start) for part, outer in pairs)
+        decoder.decode((index, *overlap.position), self._chunk, self._scratch)
+        # A chunk may be longer than all there is.
+        target[...] = self._chunk[(slice(len(target)), *overlap.in_chunk)]
 
 
 def stream(source: StoredArray, tile: Tile, run: slice, consume: Consume, *, steps: int, threads: int) -> None:
