@@ -19,6 +19,7 @@ from starlette.routing import Match
 from starlette.types import ExceptionHandler
 
 from climatejobs.errors import TYPE_PREFIX, ClimateJobsError
+from climatejobs.faults import describe_fault
 from climatejobs.outbound import read_allowance
 from climatejobs_api.access import admit
 from climatejobs_api.answers import Answers
@@ -27,6 +28,8 @@ from climatejobs_api.auth.schemes import describe_security
 from climatejobs_api.context import Context, get_links
 from climatejobs_api.exchange import Exchange
 from climatejobs_api.fetching import Fetcher
+from climatejobs_api.filters import INTERVAL, INTERVAL_WORDS
+from climatejobs_api.idempotency import PATTERN
 from climatejobs_api.metrics import Metrics
 from climatejobs_api.problems import MEDIA_TYPE, PROBLEM_SCHEMA, Problem, answer, from_error, from_store_error
 from climatejobs_api.rates import SubmissionRate
@@ -44,6 +47,7 @@ EXPOSED = (
 DESCRIPTION = "Climate computations as jobs on Kubernetes, asked for over OGC API - Processes."
 SOURCE_SECONDS = 1.0
 """For how long submissions are sized by what was read of their source: they often come many at a time."""
+_FORMS = {INTERVAL: INTERVAL_WORDS, PATTERN: "1 to 255 printable characters of ASCII without spaces"}
 _log = logging.getLogger(__name__)
 
 
@@ -147,7 +151,7 @@ def _from_http(request: Request, error: HTTPException) -> Problem:
 
 def _from_validation(_request: Request, error: RequestValidationError) -> Problem:
     faults = [
-        {"parameter": str(fault["loc"][1] if len(fault["loc"]) > 1 else fault["loc"][0]), "detail": str(fault["msg"])}
+        {"parameter": str(fault["loc"][1]), "detail": describe_fault(fault, _FORMS)}
         for fault in cast(Sequence[dict[str, Any]], error.errors())
     ]
     return Problem(

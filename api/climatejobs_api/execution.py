@@ -5,13 +5,14 @@ What a process takes is checked by core alone; this module knows the frame aroun
 
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from climatejobs.errors import Fault, InvalidInput
-from climatejobs.model import ClimateJobSpec, KubernetesModel, Output, Resources, Subscriber
+from climatejobs.faults import describe_fault
+from climatejobs.model import FORMS, ClimateJobSpec, KubernetesModel, Output, Resources, Subscriber
 from climatejobs.names import MAX_NAME_LENGTH
 from climatejobs.outbound import AddressRefused, read_allowance
 from climatejobs.processes import Process
@@ -102,8 +103,9 @@ def read_request(process: Process, body: Mapping[str, JsonValue], settings: Sett
     try:
         request = ExecuteRequest.model_validate(frame_body(body))
     except ValidationError as error:
-        raise InvalidInput.of([_fault(details["loc"], details["msg"]) for details in error.errors()]) from None
+        raise InvalidInput.of([_fault(dict(details)) for details in error.errors(include_url=False)]) from None
     faults = [
+        *_unknown_members(body),
         *_unknown_outputs(process, request),
         *_refused_addresses(request.subscriber, settings),
         *_beyond_maxima(request.job, settings),
@@ -140,6 +142,26 @@ def make_name(process_id: str, choose: Callable[[str], str]) -> str:
     """Name of a new job: the process and ten characters from `choose`, which picks one of a text."""
     stem = process_id.replace("_", "-").strip("-")[: MAX_NAME_LENGTH - RANDOM_CHARACTERS - 1].rstrip("-")
     return f"{stem}-{''.join(choose(ALPHABET) for _ in range(RANDOM_CHARACTERS))}"
+
+
+def _unknown_members(body: Mapping[str, JsonValue]) -> list[Fault]:
+    """Members that would be without effect in places where somebody counts on it."""
+    job = body.get("job")
+    places = (
+        ("/subscriber", body.get("subscriber"), Subscriber),
+        ("/job/resources", job.get("resources") if isinstance(job, dict) else None, Resources),
+    )
+    return [
+        Fault(f"{pointer}/{escape(name)}", f"there is no such member; there are {_names(model)}")
+        for pointer, value, model in places
+        if isinstance(value, dict)
+        for name in value
+        if name not in {field.alias or each for each, field in model.model_fields.items()}
+    ]
+
+
+def _names(model: type[BaseModel]) -> str:
+    return ", ".join(field.alias or name for name, field in model.model_fields.items())
 
 
 def _unknown_outputs(process: Process, request: ExecuteRequest) -> list[Fault]:
@@ -197,6 +219,8 @@ def _sent_pointer(pointer: str, body: Mapping[str, JsonValue], unwrapped: Collec
     return pointer if "inputs" in body else pointer.removeprefix("/inputs")
 
 
-def _fault(location: tuple[int | str, ...], message: str) -> Fault:
-    pointer = "".join(f"/{escape(str(part))}" for part in location)
-    return Fault(pointer, message[:1].lower() + message[1:])
+def _fault(details: Mapping[str, Any]) -> Fault:
+    pointer = "".join(f"/{escape(str(part))}" for part in details["loc"])
+    if details["type"] == "extra_forbidden":
+        return Fault(pointer, f"there is no such member; there are {_names(JobOptions)}")
+    return Fault(pointer, describe_fault(details, FORMS))

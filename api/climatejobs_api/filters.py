@@ -17,6 +17,10 @@ _MOMENT = (
 )
 INTERVAL = rf"^(?:{_MOMENT}|(?:{_MOMENT}|\.\.)?/(?:{_MOMENT}|\.\.)?)$"
 """Pattern of a moment with its offset, or of two of them with a slash between; `..` or nothing is an open end."""
+INTERVAL_WORDS = (
+    "a moment such as 2026-01-31T12:00:00Z or two of them with a slash between, where .. is an open end "
+    "(+ of an offset is written %2B in an address)"
+)
 LONGEST_DURATION = 3153600000
 
 

@@ -21,6 +21,14 @@ _MAX_INTEGER = 2**63 - 1
 
 async def read_object(request: Request, max_bytes: int) -> dict[str, JsonValue]:
     """The JSON object in the body of a request; raises `Problem` where there is none, or it is larger."""
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding != "identity":
+        raise Problem(
+            415,
+            detail=f"the body is encoded as {coding[:100]}; only bodies that are not encoded are understood",
+            hint="Send the JSON as it is, without the header Content-Encoding.",
+            headers={"Accept-Encoding": "identity"},
+        )
     media_type = request.headers.get("content-type", "application/json").split(";", 1)[0].strip().lower()
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
@@ -51,7 +59,8 @@ def parse_json(text: bytes) -> JsonValue:
         value = cast(
             JsonValue,
             json.loads(
-                text.decode(),
+                # Some editors and shells begin a file with a byte order mark, which a reader may ignore.
+                text.decode("utf-8-sig"),
                 object_pairs_hook=_unique,
                 parse_constant=_refuse_constant,
                 parse_float=_finite,
@@ -61,8 +70,12 @@ def parse_json(text: bytes) -> JsonValue:
         _check(value)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg.lower()} at line {error.lineno}, column {error.colno}") from None
-    except UnicodeError:
+    except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
+    except UnicodeEncodeError:
+        raise ValueError(
+            "a text in it has half of a surrogate pair (\\ud800 to \\udfff), which is no character"
+        ) from None
     except RecursionError:
         raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep") from None
     return value

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from climatejobs.errors import InvalidInput
+from climatejobs.faults import quote
 
 DATASET_ID = r"^[a-z0-9][a-z0-9_-]{0,127}$"
 VERSION = r"^[0-9a-z-]{8,80}$"
@@ -123,7 +124,7 @@ def check_dataset_id(text: str) -> str:
     """Return a well-formed data set id unchanged; raises `InvalidInput` for any other text."""
     if re.fullmatch(DATASET_ID[1:-1], text) is None:
         raise InvalidInput(
-            f"{text!r} is not a data set id",
+            f"{quote(text)} is not a data set id",
             hint="An id has up to 128 lower-case letters, digits, '_' and '-', and starts with a letter or digit.",
         )
     return text
@@ -133,7 +134,7 @@ def check_version(text: str) -> str:
     """Return a well-formed version unchanged; raises `InvalidInput` for any other text."""
     if re.fullmatch(VERSION[1:-1], text) is None:
         raise InvalidInput(
-            f"{text!r} is not a version", hint="A version has 8 to 80 lower-case letters, digits and '-'."
+            f"{quote(text)} is not a version", hint="A version has 8 to 80 lower-case letters, digits and '-'."
         )
     return text
 

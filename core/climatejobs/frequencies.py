@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from climatejobs.errors import InvalidInput
+from climatejobs.faults import quote
 
 POSSIBLE = "h, D, W-MON to W-SUN, MS, QS or QS-FEB, YS or YS-JUL, multiples such as 6h, 10D or 2MS, and dekad"
 
@@ -118,12 +119,12 @@ def parse_frequency(text: str) -> Frequency:
     """
     match = _PATTERN.fullmatch(text.strip())
     if match is None or match["alias"] not in _ALIASES:
-        raise _refusal(text, f"{text!r} is not a frequency")
+        raise _refusal(text, f"{quote(text)} is not a frequency")
     count = int(match["count"] or 1)
     if match["sign"] == "-" or count == 0:
-        raise _refusal(text, f"{text!r} does not go forward in time")
+        raise _refusal(text, f"{quote(text)} does not go forward in time")
     if count > 10_000:
-        raise _refusal(text, f"{text!r} is longer than this service counts")
+        raise _refusal(text, f"{quote(text)} is longer than this service counts")
     unit = _ALIASES[match["alias"]]
     anchor = _anchor(text, unit, match["alias"], match["anchor"], count)
     if unit is Unit.HOUR and count % 24 == 0:

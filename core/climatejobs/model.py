@@ -26,6 +26,9 @@ from climatejobs import names
 
 MAX_CLOCK_SKEW = timedelta(minutes=1)
 QUANTITY = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][0-9]+|m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
+_URL = "^https?://[^ ]+$"
+FORMS = {QUANTITY: "a quantity such as 500m, 2 or 4Gi", _URL: "an http or https address"}
+"""What the patterns of these models mean, in words for messages."""
 
 
 class KubernetesModel(BaseModel):
@@ -92,7 +95,7 @@ Quantity = Annotated[
 """A Kubernetes quantity such as ``500m`` or ``2Gi``."""
 Url = Annotated[
     str,
-    Field(max_length=2048, pattern="^https?://[^ ]+$"),
+    Field(max_length=2048, pattern=_URL),
     AfterValidator(lambda value: str(TypeAdapter(AnyHttpUrl).validate_python(value)) and value),
 ]
 """An http or https address, kept exactly as it was given."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from climatejobs.errors import InvalidInput
+from climatejobs.faults import quote
 
 _DATE = r"(?P<year>[0-9]{4})-(?P<month>0[1-9]|1[0-2])-(?P<day>0[1-9]|[12][0-9]|3[01])"
 _TIME = r"(?P<hour>[01][0-9]|2[0-3])(?::(?P<minute>[0-5][0-9])(?::(?P<second>[0-5][0-9])(?:\.[0-9]+)?)?)?"
@@ -60,4 +61,4 @@ def hours_of(moment: Moment) -> float:
 
 
 def _refusal(text: str, reason: str) -> InvalidInput:
-    return InvalidInput(f"{text!r} {reason}", hint="Write 2025-02-01 or 2025-02-01T06:00:00Z.")
+    return InvalidInput(f"{quote(text)} {reason}", hint="Write 2025-02-01 or 2025-02-01T06:00:00Z.")

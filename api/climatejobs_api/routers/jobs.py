@@ -79,7 +79,9 @@ async def read_filter(  # noqa: PLR0917  # by position or by name: the framework
     try:
         interval = parse_interval(created) if created is not None else None
     except ValueError as error:
-        raise RequestValidationError([{"loc": ("query", "datetime"), "msg": str(error)}]) from None
+        raise RequestValidationError(
+            [{"type": "value_error", "loc": ("query", "datetime"), "msg": str(error), "input": created}]
+        ) from None
     return JobFilter(context.now(), processes, statuses, interval, min_seconds, max_seconds)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from climatejobs.errors import NoSuchProcess
+from climatejobs.faults import quote
 from climatejobs.processes.base import Process
 from climatejobs.processes.echo import ECHO
 from climatejobs.processes.resample import RESAMPLE
@@ -24,4 +25,4 @@ def find_process(process_id: str) -> Process:
         return PROCESSES[process_id]
     except KeyError:
         known = ", ".join(PROCESSES)
-        raise NoSuchProcess(f"there is no process {process_id!r}", hint=f"Processes are: {known}.") from None
+        raise NoSuchProcess(f"there is no process {quote(process_id)}", hint=f"Processes are: {known}.") from None

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from climatejobs.datasets import Dataset
 from climatejobs.errors import ClimateJobsError, Fault, InvalidInput
+from climatejobs.faults import describe_fault
 from climatejobs.footprints import Footprint
 from climatejobs.names import MAX_INPUTS_BYTES
 from climatejobs.schema import Schema, plain_schema
@@ -139,8 +140,7 @@ def _fault(details: dict[str, object], process: Process) -> Fault:
     cause = context.get("error")
     if isinstance(cause, ClimateJobsError):
         return Fault(pointer, cause.detail)
-    message = str(details["msg"])
-    return Fault(pointer, message[:1].lower() + message[1:])
+    return Fault(pointer, describe_fault(details, {}))
 
 
 def _hint(error: ValidationError, process: Process) -> str:

@@ -53,6 +53,7 @@ def test_inputs_that_are_no_object_are_refused(inputs: object) -> None:
         ({"resources": {"memory": "4097Mi"}}, "/job/resources/memory"),
         ({"resources": {"cpu": "2001m"}}, "/job/resources/cpu"),
         ({"resources": {"memory": "lots"}}, "/job/resources/memory"),
+        ({"resources": {"mem": "1Gi"}}, "/job/resources/mem"),
         ({"maxAttempt": 2}, "/job/maxAttempt"),
         (5, "/job"),
     ],
@@ -70,10 +71,27 @@ def test_options_of_the_job_are_bounded(job: object, pointer: str) -> None:
         ({"outputs": ["message"]}, "/outputs"),
         ({"response": "html"}, "/response"),
         ({"subscriber": {"successUri": "ftp://x"}}, "/subscriber/successUri"),
+        ({"subscriber": {"successUrl": "https://example.org/"}}, "/subscriber/successUrl"),
     ],
 )
 def test_the_rest_of_the_frame_is_checked(members: dict[str, Any], pointer: str) -> None:
     assert pointers({"inputs": {"message": "x"}, **members}) == {pointer}
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"job": None}, "/job: must be an object, not null"),
+        ({"job": {"resources": {"memory": "lots"}}}, "must be a quantity such as 500m, 2 or 4Gi, not 'lots'"),
+        ({"job": {"retries": 2}}, "there is no such member; there are maxAttempts, timeoutSeconds"),
+        ({"subscriber": {"successUri": "nowhere"}}, "must be an http or https address, not 'nowhere'"),
+        ({"subscriber": {"success": "https://example.org/"}}, "there are successUri, inProgressUri, failedUri"),
+    ],
+)
+def test_faults_of_the_frame_are_told_in_words(members: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_request(ECHO, {"inputs": {"message": "x"}, **members}, SETTINGS)
+    assert words in caught.value.detail
 
 
 def test_the_spec_holds_what_was_asked() -> None:

@@ -1,6 +1,7 @@
 """Execution over HTTP: when a request is answered, with what, and what is refused."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,8 @@ async def test_strict_mode_explains_in_plain_json(data: Path, jobs: MemoryJobs) 
         (b"x" * 300_000, {}, 413),
         (b"message=x", {"Content-Type": "application/x-www-form-urlencoded"}, 415),
         (b"<a/>", {"Content-Type": "text/xml"}, 415),
+        (gzip.compress(b'{"message": "x"}'), {"Content-Encoding": "gzip"}, 415),
+        (b'{"message": "x"}', {"Content-Encoding": "br"}, 415),
     ],
 )
 async def test_bodies_that_are_none(
@@ -195,7 +198,8 @@ async def test_another_request_under_the_same_key_is_refused(
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256])
 async def test_keys_that_are_none_are_refused(client: httpx.AsyncClient, jobs: MemoryJobs, key: str) -> None:
     headers = {**ASYNC, "Idempotency-Key": key}
-    problem(await client.post("/processes/echo/execution", json=ECHO, headers=headers), 400)
+    body = problem(await client.post("/processes/echo/execution", json=ECHO, headers=headers), 400)
+    assert "must be 1 to 255 printable characters" in body["detail"]
     assert jobs.names() == []
 
 

@@ -17,6 +17,14 @@ async def test_bad_parameters_are_refused(client: httpx.AsyncClient, query: str)
     assert body["errors"][0]["parameter"] in ("limit", "cursor")
 
 
+@pytest.mark.parametrize("moment", ["2026-01-31", "yesterday", "2026-01-31T00:00:00+01:00/..", "a/b/c"])
+async def test_a_moment_that_is_none_is_refused_with_an_example(client: httpx.AsyncClient, moment: str) -> None:
+    detail = problem(await client.get(f"/jobs?datetime={moment}"), 400)["detail"]
+    assert detail.startswith("datetime: must be a moment such as 2026-01-31T12:00:00Z")
+    assert "%2B" in detail
+    assert len(detail) < 300
+
+
 async def test_pages_neither_skip_nor_repeat_while_jobs_come_and_go(
     client: httpx.AsyncClient, jobs: MemoryJobs
 ) -> None:

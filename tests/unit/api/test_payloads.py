@@ -31,8 +31,8 @@ def refusal(body: bytes) -> str:
         (b'{"a": 1e999}', "too large"),
         (b'{"a": 9223372036854775808}', "too large"),
         (b'{"a": ' + b"9" * 5000 + b"}", "too large"),
-        (b'{"a": "\\ud800"}', "not UTF-8"),
-        (b'{"\\ud800": 1}', "not UTF-8"),
+        (b'{"a": "\\ud800"}', "half of a surrogate pair"),
+        (b'{"\\ud800": 1}', "half of a surrogate pair"),
         (b'{"a": "\xff"}', "not UTF-8"),
         (b'{"a":' * 40 + b"1" + b"}" * 40, f"more than {MAX_DEPTH} levels"),
         (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", f"more than {MAX_DEPTH} levels"),
@@ -45,6 +45,10 @@ def test_what_cannot_be_kept_is_refused(body: bytes, reason: str) -> None:
 def test_what_can_be_kept_is_unchanged() -> None:
     body = '{"b": [1, 2.5, null, true], "a": {"é": "x"}, "n": -9223372036854775807}'
     assert parse_object(body.encode()) == json.loads(body)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
+    assert parse_object(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
 
 
 @given(st.binary(max_size=60))

@@ -86,8 +86,8 @@ def test_values_are_not_converted(value: JsonValue) -> None:
 @pytest.mark.parametrize(
     ("inputs", "pointer", "complaint"),
     [
-        ({"min_valid_fraction": 1.5}, "/inputs/min_valid_fraction", "less than or equal to 1"),
-        ({"min_valid_fraction": -0.1}, "/inputs/min_valid_fraction", "greater than or equal to 0"),
+        ({"min_valid_fraction": 1.5}, "/inputs/min_valid_fraction", "must be at most 1"),
+        ({"min_valid_fraction": -0.1}, "/inputs/min_valid_fraction", "must be at least 0"),
         ({"method": "p42"}, "/inputs/method", "'median'"),
         ({"method": "sum", "day_weighting": True}, "/inputs", "for means, not for sum"),
     ],
