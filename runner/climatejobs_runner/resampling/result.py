@@ -39,6 +39,7 @@ def describe(plan: Plan, identity: Identity) -> Dataset:
             name=variable.name,
             units=attributes.units(variable.units, plan),
             dtype=result_dtype(variable.dtype, plan.method),
+            coverage=_coverage(plan, variable.name),
         )
         for variable in source.variables
     ]
@@ -130,6 +131,14 @@ def compute(
 def finish(result: Dataset, store: Place) -> None:
     """Complete the store once all chunks are computed."""
     StoreWriter(store).finish(result)
+
+
+def _coverage(plan: Plan, name: str) -> Coverage | None:
+    """The periods that a variable has values for, where those are fewer than all: what is made of it next must know."""
+    periods = plan.covered.get(name)
+    if not periods or plan.method == "count":
+        return None
+    return Coverage(start=plan.label(periods.start), end=plan.label(periods.stop - 1))
 
 
 def _periods_of(result: Dataset, chunks: range) -> range:

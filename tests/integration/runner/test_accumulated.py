@@ -38,6 +38,18 @@ def test_february_s_precipitation_sums_up_to_the_next_day_s_first_value(runner: 
     assert runner.pointer("hourly")["provenance"]["deaccumulated"] == ["tp"]
 
 
+def test_a_month_of_days_is_as_incomplete_as_a_month_of_hours(runner: Runner, real_data: Path) -> None:
+    runner.bring(real_data / HOURLY, "hourly", variables=("t2m", "tp"))
+    days = runner.resample("hourly", "1D", "sum").dataset
+    t2m, tp = runner.pointer(days["id"])["variables"]
+    assert t2m["coverage"] is None
+    assert tp["coverage"] == {"start": "2025-02-01T00:00:00Z", "end": "2025-02-27T00:00:00Z"}
+    for source in ("hourly", days["id"]):
+        month = runner.open(runner.resample(source, "MS", "sum").dataset)
+        assert np.isnan(month["tp"].to_numpy()).all()
+        assert np.isfinite(month["t2m"].to_numpy()).any()
+
+
 def test_monthly_precipitation_is_a_rate_and_left_alone(runner: Runner, real_data: Path) -> None:
     stored = runner.open(runner.bring(real_data / MONTHLY, "monthly", variables=("tp",)).dataset)["tp"]
     np.testing.assert_array_equal(stored.to_numpy(), open_netcdf(real_data / MONTHLY)["tp"].to_numpy())
