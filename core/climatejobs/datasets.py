@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from climatejobs.errors import InvalidInput
 from climatejobs.faults import quote
 
-DATASET_ID = r"^[a-z0-9][a-z0-9_-]{0,127}$"
+MAX_ID_LENGTH = 128
+DATASET_ID = rf"^[a-z0-9][a-z0-9_-]{{0,{MAX_ID_LENGTH - 1}}}$"
 VERSION = r"^[0-9a-z-]{8,80}$"
 
 DatasetId = Annotated[str, Field(pattern=DATASET_ID)]
@@ -141,13 +142,24 @@ def check_version(text: str) -> str:
 
 def derived_id(source: str, slug: str, method: str) -> str:
     """Id of the data set that resampling `source` gives."""
-    return check_dataset_id(f"{source}_{slug}_{method}")
+    return _result_id(source, f"_{slug}_{method}")
 
 
 def part_id(source: str, word: str, facts: Mapping[str, JsonValue]) -> str:
     """Id of a data set that a process makes of a part of `source`: the same for the same facts."""
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-    return check_dataset_id(f"{source}_{word}_{hashlib.sha256(text.encode()).hexdigest()[:8]}")
+    return _result_id(source, f"_{word}_{hashlib.sha256(text.encode()).hexdigest()[:8]}")
+
+
+def _result_id(source: str, ending: str) -> str:
+    if len(source) + len(ending) > MAX_ID_LENGTH:
+        room = MAX_ID_LENGTH - len(ending)
+        raise InvalidInput(
+            f"the result would be called as its source is, with {ending} at the end, and have {len(source + ending)} "
+            f"characters; an id has at most {MAX_ID_LENGTH}",
+            hint=f"Take the data from a data set whose id has at most {room} characters.",
+        )
+    return check_dataset_id(f"{source}{ending}")
 
 
 def pointer_path(dataset_id: str) -> PurePosixPath:

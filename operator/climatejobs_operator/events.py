@@ -10,11 +10,10 @@ from pydantic import JsonValue
 from climatejobs import names
 from climatejobs.model import ClimateJobStatus, ObjectMeta, Phase
 from climatejobs.names import Reason
-from climatejobs_operator.error_details import shorten
 from climatejobs_operator.observation import Decision
 
 REPORTER = f"{names.GROUP}/operator"
-_MAX_NOTE = 1024
+_MAX_NOTE_BYTES = 1024
 _WARNINGS = frozenset(
     {
         Reason.INVALID,
@@ -85,10 +84,19 @@ def build_event(event: Event, subject: ObjectMeta, now: datetime, instance: str)
             "namespace": subject.namespace,
             "uid": subject.uid,
         },
-        "note": shorten(event.note, _MAX_NOTE),
+        "note": _cut(event.note),
         "type": event.type,
     }
 
 
 def _attempt(status: ClimateJobStatus) -> int:
     return status.error.attempt or 0 if status.error is not None else 0
+
+
+def _cut(note: str) -> str:
+    """What fits an event: the API server counts bytes, not characters."""
+    encoded = note.encode()
+    if len(encoded) <= _MAX_NOTE_BYTES:
+        return note
+    sign = "…"
+    return encoded[: _MAX_NOTE_BYTES - len(sign.encode())].decode(errors="ignore") + sign

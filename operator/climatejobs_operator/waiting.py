@@ -107,6 +107,10 @@ def _describe_creation(pod: Pod, since: datetime, warning: ClusterWarning | None
         hint = f"{_INSTALLATION} the volume behind the claim is not there, or not for this node."
         trouble = make_error("volume-not-mounted", "Volume cannot be mounted", message, hint=hint)
         return Wait(message, trouble, since, puzzle=pod.metadata.uid)
+    if "memory limit too low" in warning.note:
+        message = f"The pod has too little memory to be made ({warning.reason}): {warning.note}"
+        hint = "Submit again with more in resources.memory; the smallest computations take about 64Mi."
+        return Wait(message, make_error("out-of-memory", "Out of memory", message, hint=hint), since, pod.metadata.uid)
     return Wait(f"{starting} Latest warning ({warning.reason}): {warning.note}", puzzle=pod.metadata.uid)
 
 

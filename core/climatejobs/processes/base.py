@@ -138,6 +138,9 @@ def _fault(details: dict[str, object], process: Process) -> Fault:
         return Fault(pointer, "this input is required")
     context = cast(dict[str, object], details.get("ctx", {}))
     cause = context.get("error")
+    if isinstance(cause, InvalidInput) and cause.faults:
+        # What concerns several members is found by the whole, which says at whose place.
+        return Fault(pointer + cause.faults[0].pointer, cause.faults[0].detail)
     if isinstance(cause, ClimateJobsError):
         return Fault(pointer, cause.detail)
     return Fault(pointer, describe_fault(details, {}))

@@ -9,6 +9,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from climatejobs.errors import InvalidInput
+from climatejobs.faults import quote
 
 MAX_ZONES = 10_000
 _HINT = "Give a GeoJSON FeatureCollection of polygons in longitude and latitude."
@@ -69,8 +70,10 @@ def _features(document: JsonValue) -> Iterator[Mapping[str, JsonValue]]:
             yield document
         case "Polygon" | "MultiPolygon":
             yield {"type": "Feature", "geometry": document, "properties": {}}
+        case None:
+            raise InvalidInput("the zones have no GeoJSON type", hint=_HINT)
         case other:
-            raise InvalidInput(f"the zones are of the GeoJSON type {other!r}", hint=_HINT)
+            raise InvalidInput(f"the zones are of the GeoJSON type {quote(other)}", hint=_HINT)
 
 
 def _names(features: Sequence[Mapping[str, JsonValue]], wanted: str | None) -> list[str]:

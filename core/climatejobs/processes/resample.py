@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from climatejobs import frequencies, times
-from climatejobs.datasets import DATASET_ID, Dataset, DatasetOutput, check_dataset_id
-from climatejobs.errors import InvalidInput
+from climatejobs.datasets import DATASET_ID, Dataset, DatasetOutput, check_dataset_id, derived_id
+from climatejobs.errors import Fault, InvalidInput
 from climatejobs.footprints import Footprint, dataset_memory, decoded_bytes, output_steps, worthwhile_shards
 from climatejobs.frequencies import Frequency, parse_frequency
 from climatejobs.processes.base import Inputs, Outputs, Process
@@ -123,13 +123,23 @@ class ResampleInputs(Inputs):
     @model_validator(mode="after")
     def _weights_are_for_means(self) -> Self:
         if self.day_weighting and self.method != "mean":
-            raise InvalidInput(f"day_weighting is for means, not for {self.method}", hint="Leave day_weighting out.")
+            fault = Fault("/day_weighting", f"day_weighting is for means, not for {self.method}")
+            raise InvalidInput.of([fault], hint="Leave day_weighting out.")
         return self
 
     @model_validator(mode="after")
     def _end_follows_start(self) -> Self:
         if self.last_moment is not None and self.last_moment < self.first_moment:
-            raise InvalidInput(f"end {self.end} is before start {self.start}", hint="Exchange start and end.")
+            fault = Fault("/end", f"end {self.end} is before start {self.start}")
+            raise InvalidInput.of([fault], hint="Exchange start and end.")
+        return self
+
+    @model_validator(mode="after")
+    def _result_has_an_id(self) -> Self:
+        try:
+            derived_id(self.source_dataset_id, self.target.slug, self.method)
+        except InvalidInput as error:
+            raise InvalidInput.of([Fault("/source_dataset_id", error.detail)], hint=error.hint) from None
         return self
 
     @property

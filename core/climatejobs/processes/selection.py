@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from climatejobs import times
 from climatejobs.datasets import DATASET_ID, Dataset, check_dataset_id
-from climatejobs.errors import InvalidInput
+from climatejobs.errors import Fault, InvalidInput
 from climatejobs.footprints import MIB, Footprint, dataset_memory, decoded_bytes, worthwhile_shards
 from climatejobs.processes.base import Inputs
 from climatejobs.times import Moment, parse_moment
@@ -61,7 +61,8 @@ class Selection(Inputs):
     def _end_follows_start(self) -> Self:
         first, last = self.first_moment, self.last_moment
         if first is not None and last is not None and last < first:
-            raise InvalidInput(f"end {self.end} is before start {self.start}", hint="Exchange start and end.")
+            fault = Fault("/end", f"end {self.end} is before start {self.start}")
+            raise InvalidInput.of([fault], hint="Exchange start and end.")
         return self
 
     @property

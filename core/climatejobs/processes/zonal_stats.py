@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from climatejobs.datasets import DATASET_ID, DatasetOutput, TableOutput, check_dataset_id
-from climatejobs.errors import InvalidInput
+from climatejobs.errors import Fault, InvalidInput
 from climatejobs.processes.base import Outputs, Process
 from climatejobs.processes.geojson import read_zones
 from climatejobs.processes.selection import Selection, SelectionMeasure
@@ -56,9 +56,12 @@ class ZonalStatsInputs(Selection):
     @model_validator(mode="after")
     def _zones_are_given_once(self) -> Self:
         if (self.zones is None) == (self.zones_id is None):
-            raise InvalidInput("zones and zones_id: one of them is needed, and only one")
+            raise InvalidInput.of([Fault("/zones", "zones and zones_id: one of them is needed, and only one")])
         if self.zones is not None:
-            read_zones(self.zones, self.name_property)
+            try:
+                read_zones(self.zones, self.name_property)
+            except InvalidInput as error:
+                raise InvalidInput.of([Fault("/zones", error.detail)], hint=error.hint) from None
         return self
 
 

@@ -78,6 +78,29 @@ def test_end_before_start_is_refused() -> None:
     assert "before start" in refusal("resample", {**RESAMPLE, "end": "2025-01-31"}).detail
 
 
+@pytest.mark.parametrize(
+    ("process", "inputs", "pointer"),
+    [
+        ("resample", {"end": "2025-01-31"}, "/inputs/end"),
+        ("resample", {"source_dataset_id": "a" * 121}, "/inputs/source_dataset_id"),
+        ("subset", {"start": "2025-02-02", "end": "2025-02-01"}, "/inputs/end"),
+        ("zonal_stats", {}, "/inputs/zones"),
+        ("zonal_stats", {"zones": {}}, "/inputs/zones"),
+    ],
+)
+def test_what_concerns_several_inputs_is_told_at_the_place_of_one(
+    process: str, inputs: dict[str, JsonValue], pointer: str
+) -> None:
+    good = RESAMPLE if process == "resample" else {"source_dataset_id": "era5"}
+    assert [fault.pointer for fault in refusal(process, {**good, **inputs}).faults] == [pointer]
+
+
+def test_a_result_that_could_not_be_called_after_its_source_is_refused_beforehand() -> None:
+    refused = refusal("resample", {**RESAMPLE, "source_dataset_id": "a" * 121})
+    assert "with _1d_mean at the end, and have 129 characters; an id has at most 128" in refused.detail
+    assert refused.hint == "Take the data from a data set whose id has at most 120 characters."
+
+
 @pytest.mark.parametrize("value", ["true", 1, None])
 def test_values_are_not_converted(value: JsonValue) -> None:
     assert refusal("resample", {**RESAMPLE, "overwrite": value}).faults[0].pointer == "/inputs/overwrite"
@@ -89,7 +112,7 @@ def test_values_are_not_converted(value: JsonValue) -> None:
         ({"min_valid_fraction": 1.5}, "/inputs/min_valid_fraction", "must be at most 1"),
         ({"min_valid_fraction": -0.1}, "/inputs/min_valid_fraction", "must be at least 0"),
         ({"method": "p42"}, "/inputs/method", "'median'"),
-        ({"method": "sum", "day_weighting": True}, "/inputs", "for means, not for sum"),
+        ({"method": "sum", "day_weighting": True}, "/inputs/day_weighting", "for means, not for sum"),
     ],
 )
 def test_what_a_method_cannot_do_is_refused(inputs: dict[str, JsonValue], pointer: str, complaint: str) -> None:

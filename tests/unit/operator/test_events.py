@@ -4,6 +4,7 @@ import json
 import logging
 
 import kubernetes_validate
+import pytest
 
 from climatejobs.names import Reason
 from climatejobs_operator.events import Event, build_event
@@ -19,7 +20,14 @@ def test_an_event_is_valid_and_named_after_what_happened() -> None:
     other = build_event(Event(Reason.FAILED, "y"), subject, NOW, "operator-1")
     assert first["metadata"] == again["metadata"] != other["metadata"]
     assert first["type"] == "Warning"
-    assert len(str(first["note"])) == 1024
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "雨"])
+def test_a_long_note_is_cut_to_the_bytes_that_an_event_may_have(letter: str) -> None:
+    made = build_event(Event(Reason.FAILED, letter * 3000), make_climatejob().metadata, NOW, "operator-1")
+    note = str(made["note"])
+    assert note.strip(letter) == "…"
+    assert 1021 <= len(note.encode()) <= 1024
 
 
 def record(message: str, **facts: object) -> logging.LogRecord:

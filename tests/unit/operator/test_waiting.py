@@ -154,6 +154,16 @@ class TestAPodThatCannotStart:
             "Volume"
         )
 
+    def test_fails_the_job_when_its_memory_does_not_do_for_making_the_container(self) -> None:
+        told = ClusterWarning(
+            "FailedCreatePodSandBox", "runc create failed: container init was OOM-killed (memory limit too low?)"
+        )
+        climatejob = make_climatejob(status=PENDING)
+        message = plan_for(climatejob, make_job(), scheduled_pod(-20), warning=told).status.message or ""
+        assert message.startswith("The pod has too little memory to be made (FailedCreatePodSandBox)")
+        failed = plan_for(climatejob, make_job(), scheduled_pod(-PATIENCE), warning=told)
+        assert error_of(failed)[0] == "Out of memory"
+
 
 def test_a_deadline_says_what_the_job_waited_for_all_the_time() -> None:
     waiting = {**PENDING, "message": "No node can take the pod yet: 0/1 nodes are available: 1 Insufficient memory."}
