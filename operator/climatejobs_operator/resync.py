@@ -21,7 +21,7 @@ from climatejobs_operator.shelf import HasMetadata, Shelf
 from climatejobs_operator.workqueue import Backoff, WorkQueue
 
 SETTLE_SECONDS = 10.0
-"""From a listing of kopf's to the comparison that follows it."""
+"""From a listing of kopf's to the comparison that follows it; less where comparisons come more often than that."""
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Resync:
                 self._relisted.set()  # kopf lists at about the same time, and need not find anything to tell of
             try:
                 await asyncio.wait_for(self._relisted.wait(), self._period * (0.9 + chance() / 5))
-                await asyncio.sleep(SETTLE_SECONDS)
+                await asyncio.sleep(min(SETTLE_SECONDS, self._period))
             except TimeoutError:
                 continue
             self._relisted.clear()
