@@ -125,13 +125,15 @@ class TestAJob:
     def test_says_why_its_pod_does_not_start(self, climate_jobs: ClimateJobs, kubelet: Kubelet) -> None:
         climate_jobs.create("waiting")
         kubelet.wait(kubelet.await_pod("waiting"), "ErrImagePull", "no such image")
+
+        def status() -> Manifest:
+            return climate_jobs.get("waiting").get("status") or {}  # there may be a pod before it is said so
+
         wait_until(
-            lambda: (
-                "cannot be pulled (ErrImagePull): no such image" in climate_jobs.get("waiting")["status"]["message"]
-            ),
+            lambda: "cannot be pulled (ErrImagePull): no such image" in status().get("message", ""),
             "the reason in the message",
             10,
-            lambda: str(climate_jobs.get("waiting")["status"]),
+            lambda: str(status()),
         )
 
     def test_whose_job_somebody_deletes_is_made_again(

@@ -58,7 +58,9 @@ def test_a_share_is_repeated_by_itself_and_named_when_it_fails_for_good(
     pods = pods_by_index(kubelet, "uneven", 2)
     kubelet.run(pods[0])
     kubelet.finish(pods[1], 1, "out of luck")
-    wait_until(lambda: climate_jobs.get("uneven")["status"]["attempts"] == 2, "the second attempt to be said")
+    wait_until(
+        lambda: climate_jobs.get("uneven").get("status", {}).get("attempts") == 2, "the second attempt to be said"
+    )
     assert climate_jobs.get("uneven")["status"]["error"]["detail"].startswith("in shard 2 of 2 (index 1): ")
     second = pods_by_index(kubelet, "uneven", 3)[1]
     assert second["metadata"]["annotations"]["batch.kubernetes.io/job-index-failure-count"] == "1"
