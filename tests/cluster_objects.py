@@ -6,6 +6,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any, cast
 
 from kubernetes import config, dynamic
@@ -33,6 +34,7 @@ class ClusterObjects:
         # The client would keep what it discovers in the folder for temporary files; below a file it can keep nothing.
         nowhere = str(kubeconfig / "discovery")
         self._client = dynamic.DynamicClient(config.new_client_from_config(str(kubeconfig)), cache_file=nowhere)
+        self._discovery = Lock()
 
     def create(self, manifest: Manifest, namespace: str | None = None) -> Manifest:
         return self._call(manifest, "create", body=manifest, namespace=namespace)
@@ -106,7 +108,8 @@ class ClusterObjects:
         return self._answer(lambda: getattr(resource, verb)(**arguments))
 
     def _resource(self, version: str, kind: str) -> Any:
-        return self._client.resources.get(api_version=version, kind=kind)
+        with self._discovery:  # what is not known yet is asked for, in a way that several threads get wrong
+            return self._client.resources.get(api_version=version, kind=kind)
 
     @staticmethod
     def _answer(call: Callable[[], Any]) -> Manifest:
