@@ -23,6 +23,7 @@ class Replica:
         self._environment = {
             **os.environ,
             "KUBECONFIG": str(kubeconfig),
+            "TMPDIR": str(folder),  # one that is killed leaves files of its own
             "CLIMATEJOBS_NAMESPACE": namespace,
             "CLIMATEJOBS_API_HOST": "127.0.0.1",
             "CLIMATEJOBS_API_PORT": "0",
