@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import httpx
@@ -55,17 +55,16 @@ def test_bad_input_creates_nothing(api: Replica, climate_jobs: ClimateJobs) -> N
 
 def test_every_one_of_fifty_racing_submissions_is_there_at_once(api: Replica, climate_jobs: ClimateJobs) -> None:
     def submit_and_look(number: int) -> str:
-        with httpx.Client(base_url=api.url, timeout=30) as client:
-            response = client.post(
-                "/processes/echo/execution",
-                json={"message": str(number)},
-                headers={"Prefer": "respond-async"},
-            )
-            assert response.status_code == 202, response.text
-            assert client.get(response.headers["location"]).status_code == 200
-            newest = [job["jobID"] for job in client.get("/jobs?limit=50").json()["jobs"]]
-            assert response.json()["jobID"] in newest
-            return response.json()["jobID"]
+        response = api.http.post(
+            "/processes/echo/execution",
+            json={"message": str(number)},
+            headers={"Prefer": "respond-async"},
+        )
+        assert response.status_code == 202, response.text
+        assert api.http.get(response.headers["location"]).status_code == 200
+        newest = [job["jobID"] for job in api.http.get("/jobs?limit=50").json()["jobs"]]
+        assert response.json()["jobID"] in newest
+        return response.json()["jobID"]
 
     with ThreadPoolExecutor(10) as pool:
         submitted = list(pool.map(submit_and_look, range(50)))
@@ -197,19 +196,22 @@ def test_jobs_outlive_the_api(start: StartReplica) -> None:
 def test_a_replica_that_is_killed_loses_no_acknowledged_job(start: StartReplica) -> None:
     """kill -9 in the middle of 200 submissions: what was answered with 202 is there, at whichever replica."""
     acknowledged: list[str] = []
+    a_quarter = Event()
     with start() as victim, start() as other:
 
         def submit(number: int) -> None:
-            with suppress(httpx.TransportError), httpx.Client(base_url=victim.url, timeout=30) as client:
-                response = client.post(
+            with suppress(httpx.TransportError):
+                response = victim.http.post(
                     "/processes/echo/execution", json={"message": str(number)}, headers={"Prefer": "respond-async"}
                 )
                 assert response.status_code == 202, response.text
                 acknowledged.append(response.json()["jobID"])
+                if len(acknowledged) >= 50:
+                    a_quarter.set()
 
         with ThreadPoolExecutor(8) as pool:
             sending = [pool.submit(submit, number) for number in range(200)]
-            wait_until(lambda: len(acknowledged) >= 50, "a quarter of the submissions", 60)
+            assert a_quarter.wait(60)
             victim.stop(signal.SIGKILL)
             for each in sending:
                 each.result(60)
