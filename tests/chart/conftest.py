@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ class Helm:
     """helm, by the environment that has it on PATH."""
 
     environment: Mapping[str, str]
+    _rendered: dict[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
 
     def run(self, *words: str) -> str:
         done = subprocess.run(["helm", *words], check=False, capture_output=True, text=True, env=self.environment)
@@ -41,8 +42,11 @@ class Helm:
         if case is not None:
             arguments += ["--values", str(CHART / "ci" / f"{case}-values.yaml")]
         place = ("--namespace", NAMESPACE, "--kube-version", KUBERNETES)
-        text = self.run("template", release, str(CHART), *place, *arguments)
-        return [cast(Manifest, document) for document in yaml.safe_load_all(text) if document]
+        words = ("template", release, str(CHART), *place, *arguments)
+        if words not in self._rendered:
+            self._rendered[words] = self.run(*words)
+        documents = yaml.load_all(self._rendered[words], yaml.CSafeLoader)
+        return [cast(Manifest, document) for document in documents if document]
 
 
 @pytest.fixture(scope="session")
