@@ -35,6 +35,18 @@ def downgrade(definition: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     }
 
 
+def name_created(definition: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The same definition where a job that was made is answered with 201, as strict mode does."""
+    paths = cast(Mapping[str, Mapping[str, Mapping[str, JsonValue]]], definition["paths"])
+    return {
+        **definition,
+        "paths": {
+            path: {method: {**operation, "responses": _created(operation)} for method, operation in item.items()}
+            for path, item in paths.items()
+        },
+    }
+
+
 def render(definition: Mapping[str, JsonValue]) -> str:
     """A page for people that names every operation, what it takes and what it answers."""
     info = cast(Mapping[str, str], definition["info"])
@@ -47,6 +59,11 @@ def render(definition: Mapping[str, JsonValue]) -> str:
         f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
         f"<h1>{title} {escape(info['version'])}</h1>\n<p>{escape(info['description'])}</p>\n" + "\n".join(sections)
     )
+
+
+def _created(operation: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    responses = cast(Mapping[str, JsonValue], operation["responses"])
+    return {"201" if code == "202" else code: answer for code, answer in responses.items()}
 
 
 def _operation(path: str, method: str, operation: Mapping[str, JsonValue]) -> str:

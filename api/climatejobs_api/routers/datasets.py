@@ -29,7 +29,13 @@ _FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A file of the store; of a folder, the names in it.",
         "content": {"application/octet-stream": {}, "text/html": {}},
-    }
+    },
+    206: {
+        "description": "The bytes that the header Range asks for.",
+        "content": {"application/octet-stream": {}},
+    },
+    304: {"description": "Nothing has changed since the ETag in If-None-Match was given."},
+    308: {"description": "The path is that of a folder, whose address ends with a slash."},
 }
 
 

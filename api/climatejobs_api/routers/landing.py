@@ -8,8 +8,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from climatejobs.ogc.documents import Document, Link
 from climatejobs.ogc.links import JSON, RELATIONS, Links
-from climatejobs_api.context import Current, RequestLinks
-from climatejobs_api.definition import HTML, OPENAPI_30, OPENAPI_31, downgrade, render
+from climatejobs_api.context import Context, Current, RequestLinks
+from climatejobs_api.definition import HTML, OPENAPI_30, OPENAPI_31, downgrade, name_created, render
 from climatejobs_api.documents import respond
 from climatejobs_api.negotiation import require_json
 
@@ -63,23 +63,24 @@ async def get_conformance(context: Current) -> Response:
 
 
 @router.get("/openapi.json", include_in_schema=False)
-async def get_definition(request: Request, links: RequestLinks) -> Response:
-    return JSONResponse(_define(request, links), media_type=OPENAPI_31)
+async def get_definition(request: Request, context: Current, links: RequestLinks) -> Response:
+    return JSONResponse(_define(request, context, links), media_type=OPENAPI_31)
 
 
 @router.get("/openapi-3.0.json", include_in_schema=False)
-async def get_plain_definition(request: Request, links: RequestLinks) -> Response:
-    return JSONResponse(downgrade(_define(request, links)), media_type=OPENAPI_30)
+async def get_plain_definition(request: Request, context: Current, links: RequestLinks) -> Response:
+    return JSONResponse(downgrade(_define(request, context, links)), media_type=OPENAPI_30)
 
 
 @router.get("/api.html", include_in_schema=False)
-async def get_definition_page(request: Request, links: RequestLinks) -> Response:
+async def get_definition_page(request: Request, context: Current, links: RequestLinks) -> Response:
     headers = {"Content-Security-Policy": "default-src 'none'"}
-    return HTMLResponse(render(_define(request, links)), headers=headers)
+    return HTMLResponse(render(_define(request, context, links)), headers=headers)
 
 
-def _define(request: Request, links: Links) -> dict[str, JsonValue]:
-    return {**cast(FastAPI, request.app).openapi(), "servers": [{"url": links.base}]}
+def _define(request: Request, context: Context, links: Links) -> dict[str, JsonValue]:
+    definition: dict[str, JsonValue] = {**cast(FastAPI, request.app).openapi(), "servers": [{"url": links.base}]}
+    return name_created(definition) if context.settings.strict else definition
 
 
 def _landing_links(links: Links) -> tuple[Link, ...]:

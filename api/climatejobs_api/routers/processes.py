@@ -39,11 +39,16 @@ router = APIRouter(prefix="/processes", tags=["processes"])
 
 ProcessId = Annotated[str, Path(alias="processID", description="Id of a process.")]
 Prefer = Annotated[
-    str | None, Header(description="`respond-async` to be answered at once, `wait=N` to wait N seconds at most.")
+    str | None,
+    Header(alias="Prefer", description="`respond-async` to be answered at once, `wait=N` to wait N seconds at most."),
 ]
 IdempotencyKey = Annotated[
     str | None,
-    Header(pattern=PATTERN, description="A request that is sent again under the same key makes no second job."),
+    Header(
+        alias="Idempotency-Key",
+        pattern=PATTERN,
+        description="A request that is sent again under the same key makes no second job.",
+    ),
 ]
 
 
@@ -115,7 +120,7 @@ async def get_process(process_id: ProcessId, links: RequestLinks) -> Response:
     response_model=None,
     responses={
         200: {"description": "The results.", "content": RESULTS_CONTENT},
-        202: {"description": "The job that was made; 201 in strict mode.", "model": StatusInfo},
+        202: {"description": "The job that was made.", "model": StatusInfo},
         204: {"description": "The results, as Link headers."},
     },
     openapi_extra={

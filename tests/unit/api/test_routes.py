@@ -181,6 +181,20 @@ async def test_the_definition_describes_every_answer(client: httpx.AsyncClient) 
     assert "ValidationError" not in json.dumps(definition)
 
 
+@pytest.mark.parametrize(("strict", "made", "other"), [(False, "202", "201"), (True, "201", "202")])
+async def test_the_definition_of_an_execution_names_its_headers_and_its_answer(
+    data: Path, jobs: MemoryJobs, strict: bool, made: str, other: str
+) -> None:
+    async with open_client(Settings(data=data, strict=strict), jobs) as client:
+        for path in ("/openapi.json", "/openapi-3.0.json"):
+            definition = (await client.get(path)).json()
+            operation = definition["paths"]["/processes/{processID}/execution"]["post"]
+            headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+            assert headers == {"Prefer", "Idempotency-Key"}
+            assert made in operation["responses"]
+            assert other not in operation["responses"]
+
+
 async def test_a_proxys_path_is_part_of_every_link(data: Path, jobs: MemoryJobs) -> None:
     settings = Settings(data=data, root_path="/climate")
     async with open_client(settings, jobs) as client:
