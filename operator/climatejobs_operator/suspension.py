@@ -2,13 +2,16 @@
 
 A suspended Job keeps in its deadline what was left of the time for all attempts when it was suspended; the Job
 controller counts from the resumption. So neither the suspension nor the wait for a slot after it costs time.
+
+Of pods that share the work, the Job controller counts the failures on the pods themselves, and a suspension takes them
+away. Such a Job would see as many failures again, so it goes on as another one, with the attempts that are left.
 """
 
 from datetime import datetime
 
 from climatejobs.model import ClimateJobStatus, Phase
 from climatejobs.names import Reason
-from climatejobs_operator.actions import ResumeJob, SuspendJob
+from climatejobs_operator.actions import DeleteJob, ResumeJob, SuspendJob
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.line import plan_waiting
 from climatejobs_operator.observation import Decision, Observation
@@ -46,6 +49,9 @@ def plan_resumption(seen: Observation, job: Job, current: ClimateJobStatus, now:
     if seen.place is not None:
         return plan_waiting(waiting, seen.climatejob.status, seen.place, now)
     resumed = waiting.model_copy(update={"held_seconds": _held_seconds(seen, job, now)})
+    if job.shared and (current.attempts or 1) > 1:
+        replaced = resumed.model_copy(update={"job_name": None})
+        return Decision(replaced, Reason.RESUMED, (DeleteJob(job.metadata.name, job.metadata.uid),))
     return Decision(resumed, Reason.RESUMED, (ResumeJob(job.metadata.name, job.metadata.resource_version),))
 
 

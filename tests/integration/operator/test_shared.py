@@ -71,5 +71,26 @@ def test_a_share_is_repeated_by_itself_and_named_when_it_fails_for_good(
     wait_until(lambda: kubelet.pods("uneven") == [] or not running(kubelet, "uneven"), "the other share to be stopped")
 
 
+def test_a_suspension_gives_no_share_more_attempts(climate_jobs: ClimateJobs, kubelet: Kubelet) -> None:
+    climate_jobs.create("held", parallelism=2, maxAttempts=2)
+    pods = pods_by_index(kubelet, "held", 2)
+    kubelet.run(pods[0])
+    kubelet.finish(pods[1], 1, "out of luck")
+    wait_until(lambda: climate_jobs.get("held")["status"]["attempts"] == 2, "the second attempt to be said")
+    climate_jobs.patch_spec("held", suspend=True)
+    climate_jobs.wait_for("held", "Suspended")
+    known = {pod["metadata"]["name"] for pod in kubelet.pods("held")}
+    climate_jobs.patch_spec("held", suspend=False)
+
+    def resumed() -> dict[int, Manifest] | None:
+        found = {index_of(pod): pod for pod in kubelet.pods("held") if pod["metadata"]["name"] not in known}
+        return found if len(found) == 2 else None
+
+    kubelet.finish(wait_until(resumed, "a pod for each share", 30)[1], 1, "out of luck again")
+    status = climate_jobs.wait_for("held", "Failed")["status"]
+    assert status["attempts"] == 2
+    assert status["error"]["detail"].startswith("in shard 2 of 2 (index 1): ")
+
+
 def running(kubelet: Kubelet, job: str) -> list[Manifest]:
     return [pod for pod in kubelet.pods(job) if pod["status"]["phase"] == "Running"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from climatejobs.model import Phase
 from climatejobs.results import ResultDocument, ShardDone
-from climatejobs_operator.actions import CreateJob, DeleteJob, LookAgain
+from climatejobs_operator.actions import CreateJob, DeleteJob, LookAgain, ResumeJob
 from climatejobs_operator.pods import Pod
 from tests.unit.operator.builders import (
     NOW,
@@ -100,6 +100,25 @@ def test_a_lost_job_is_made_again_with_the_attempts_left() -> None:
     pods = [ended_pod("a", exit_code=1, index=0), ended_pod("b", exit_code=1, index=1)]
     plan = plan_for(shared({**RUNNING, "attempts": 2}), None, *pods)
     assert plan.actions[-1] == CreateJob(attempts_before=2, deadline_seconds=21570)
+
+
+def test_after_a_suspension_it_has_the_attempts_left_and_the_time_left() -> None:
+    """The Job controller would count the failures of each share from nought again."""
+    suspended = {**RUNNING, "phase": "Suspended", "attempts": 2, "heldSeconds": 0, "startedAt": at(-1000)}
+    held = make_job(retries_per_index=2, deadline=60, suspend=True, suspended=True)
+    resumed = plan_for(shared(suspended, timeoutSeconds=100), held)
+    assert resumed.actions == (DeleteJob("job", "uid-of-batch-job"),)
+    assert figures(resumed) == (Phase.RETRYING, 2)
+    again = plan_for(shared(resumed.status.to_manifest(), timeoutSeconds=100))
+    assert again.actions[-1] == CreateJob(attempts_before=1, deadline_seconds=60)
+    assert figures(again) == (Phase.RETRYING, 2)
+
+
+def test_after_a_suspension_without_a_failure_its_job_goes_on() -> None:
+    """So the shares that are done stay done."""
+    held = make_job(retries_per_index=2, suspend=True, suspended=True)
+    plan = plan_for(shared({**RUNNING, "phase": "Suspended", "heldSeconds": 0}), held)
+    assert plan.actions == (ResumeJob("job", "1"),)
 
 
 def test_a_job_that_completed_without_outputs_is_followed_by_another_attempt() -> None:
