@@ -49,6 +49,11 @@ class _Course:
         """Attempts that failed, over all Jobs."""
         return self.before + self.failures
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether the latest failure is that of a pod that was taken away, or that nobody has seen."""
+        return self.latest is None or self.latest.metadata.deletion_timestamp is not None
+
 
 def plan_course(seen: Observation, job: Job, now: datetime, settings: Settings) -> Decision:
     """Where a ClimateJob with a Job of its own stands, when no pod has succeeded with a result."""
@@ -202,7 +207,8 @@ def _find_ending(seen: Observation, job: Job, pods: Sequence[Pod], course: _Cour
     begun = max(seen.climatejob.status.attempts or 0, course.failed_attempts)
     tail = failure.read_log_tail(course.latest) if course.latest is not None else None
     final = course.latest is not None and attempts.is_permanent(course.latest)
-    if course.error is not None and course.failures and (final or course.failed_attempts >= course.limit):
+    last = course.failed_attempts >= course.limit and not (_is_overdue(job) and course.is_taken)
+    if course.error is not None and course.failures and (final or last):
         return fail(seen, course.error, now, attempts=begun, pod=course.latest, log_tail=tail)
     if job.failure is not None:
         error = _describe_condition(seen, job.failure, course, begun)
@@ -214,12 +220,17 @@ def _find_ending(seen: Observation, job: Job, pods: Sequence[Pod], course: _Cour
     return _recover_result(seen, job, course, now) if job.complete else None
 
 
+def _is_overdue(job: Job) -> bool:
+    """Whether the Job's time is over. The Job controller counts the pods that it takes away for that as failed."""
+    return job.failure is not None and job.failure.reason == "DeadlineExceeded"
+
+
 def _describe_condition(seen: Observation, condition: JobCondition, course: _Course, begun: int) -> ErrorDetail:
-    if condition.reason == "DeadlineExceeded":
+    if _is_overdue(course.job):
         status = seen.climatejob.status
         waited_for = status.message if status.phase is Phase.PENDING and status.started_at is None else None
-        # The Job controller counts a pod that it took away at the deadline as one that failed.
-        latest = course.error if waited_for is None else None
+        latest = status.error if course.is_taken else course.error
+        latest = latest if waited_for is None else None
         return failure.describe_deadline(seen.climatejob.spec.timeout_seconds, begun or None, latest, waited_for)
     return course.error or failure.describe_job_failure(condition, begun or None)
 

@@ -9,6 +9,7 @@ from climatejobs.names import Reason
 from climatejobs_operator.actions import AbandonPod, ConfirmGone, CreateJob, DeleteJob, DeletePod, LookAgain
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Obstacle, Place
+from climatejobs_operator.pods import Pod
 from tests.unit.operator.builders import (
     NOW,
     OUTPUTS,
@@ -292,6 +293,26 @@ class TestTheEnd:
             "The job did not end within 1 h 30 min (timeoutSeconds). "
             "Submit again with a longer timeoutSeconds, or ask for less at a time."
         )
+
+    @pytest.mark.parametrize("pods", [(), (ended_pod(exit_code=143, deleting=-2),)])
+    @pytest.mark.parametrize("limit", [1, 3])
+    def test_at_the_deadline_is_not_that_of_the_pod_which_the_deadline_took(
+        self, pods: tuple[Pod, ...], limit: int
+    ) -> None:
+        job = make_job(backoff_limit=limit - 1, failed=1, condition=("FailureTarget", "DeadlineExceeded", "too long"))
+        plan = plan_for(make_climatejob(status=RUNNING, timeoutSeconds=60, maxAttempts=limit), job, *pods)
+        assert figures(plan) == (Phase.FAILED, 1)
+        assert plan.status.error is not None
+        assert plan.status.error.detail == "the job did not end within 1 min (timeoutSeconds)"
+
+    def test_at_the_deadline_names_the_failure_before_the_pod_which_the_deadline_took(self) -> None:
+        error = {"type": "urn:x", "title": "T", "detail": "it rained", "attempt": 1}
+        job = make_job(failed=2, condition=("FailureTarget", "DeadlineExceeded", "too long"))
+        known = make_climatejob(status={**RUNNING, "attempts": 2, "error": error}, timeoutSeconds=60)
+        plan = plan_for(known, job, ended_pod(exit_code=143, deleting=-2))
+        assert figures(plan) == (Phase.FAILED, 2)
+        assert plan.status.error is not None
+        assert plan.status.error.detail.endswith("; the latest failure before that: it rained")
 
     def test_of_a_job_that_completed_unseen_fetches_the_result_by_another_attempt(self) -> None:
         job = make_job(condition=("Complete", "CompletionsReached", ""))
