@@ -2,18 +2,26 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+from climatejobs import names
 from climatejobs_demo.cluster import Cluster, CommandFailed
 from climatejobs_demo.installation import Images, Installation, build_images
 from tests.cluster_objects import ClimateJobs, ClusterObjects, wait_until
 
 CLUSTER = os.environ.get("CLIMATEJOBS_TEST_CLUSTER", "tests")
 NAMESPACE = "e2e"
+HURRIED = "e2e-hurried"
+"""Namespace of a release that runs one job of a submitter at a time, and that waits for nothing long."""
+START_TIMEOUT = 12
+"""Seconds; what a mount fails of is asked for after 10."""
+JOB_RETENTION = 2
+"""Seconds."""
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +56,21 @@ def installation(cluster: Cluster, images: Images) -> Installation:
 
 
 @pytest.fixture(scope="session")
+def hurried(cluster: Cluster, images: Images, installation: Installation) -> Iterator[Installation]:
+    """The release in the namespace `HURRIED`; the first has brought the definition."""
+    assert installation.namespace != HURRIED
+    second = Installation(cluster, HURRIED)
+    operator = f"operator.maxRunningPerSubmitter=1,operator.jobRetentionSeconds={JOB_RETENTION}"
+    runner = f"runner.startTimeoutSeconds={START_TIMEOUT},runner.resources.cpu=50m,runner.resources.memory=128Mi"
+    try:
+        second.install(images, ["--set", f"crds.enabled=false,{operator},{runner}"])
+        yield second
+    finally:
+        cluster.helm("uninstall", "climatejobs", "--namespace", HURRIED, "--ignore-not-found")
+        cluster.kubectl("delete", "namespace", HURRIED, "--ignore-not-found", "--wait=false")
+
+
+@pytest.fixture(scope="session")
 def objects(installation: Installation) -> ClusterObjects:
     return ClusterObjects(Path(installation.cluster.ask("kubeconfig")))
 
@@ -59,7 +82,13 @@ def climate_jobs(objects: ClusterObjects) -> ClimateJobs:
 
 @pytest.fixture(scope="session")
 def api(installation: Installation) -> Iterator[httpx.Client]:
-    """The REST API, reached through a port of this host's loopback."""
+    with reach_api(installation) as client:
+        yield client
+
+
+@contextmanager
+def reach_api(installation: Installation) -> Generator[httpx.Client]:
+    """The REST API of an installation, reached through a port of this host's loopback."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
     address = installation.forward(port)
@@ -75,6 +104,15 @@ def answers(client: httpx.Client) -> bool:
         return client.get("/readyz").status_code == 200
     except httpx.TransportError:
         return False
+
+
+def find_leftovers(objects: ClusterObjects, namespace: str, name: str) -> list[str]:
+    """Every Job and pod of a ClimateJob, as kind and name."""
+    return [
+        f"{kind} {found['metadata']['name']}"
+        for kind, version in (("Job", "batch/v1"), ("Pod", "v1"))
+        for found in objects.list(kind, namespace, version=version, label_selector=f"{names.LABEL_JOB_NAME}={name}")
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """A release that asks who its callers are, as its notes and docs/how-to/secure-it.md say: real tokens, real RBAC."""
 
-import socket
 from collections.abc import Iterator
 
 import httpx
@@ -9,7 +8,7 @@ import pytest
 from climatejobs_demo.cluster import Cluster
 from climatejobs_demo.installation import Images, Installation
 from tests.cluster_objects import wait_until
-from tests.e2e.conftest import answers
+from tests.e2e.conftest import reach_api
 
 pytestmark = pytest.mark.e2e
 
@@ -32,13 +31,8 @@ def guarded(cluster: Cluster, images: Images, installation: Installation) -> Ite
 
 @pytest.fixture(scope="module")
 def api(guarded: Installation) -> Iterator[httpx.Client]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
-    address = guarded.forward(port)
-    with httpx.Client(base_url=address, timeout=60) as client:
-        wait_until(lambda: answers(client), f"{address}/readyz to answer")
+    with reach_api(guarded) as client:
         yield client
-    guarded.cluster.ask("forward", "--stop", "--port", str(port))
 
 
 def sign_in(installation: Installation, name: str, role: str) -> dict[str, str]:

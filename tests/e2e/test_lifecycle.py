@@ -5,7 +5,7 @@ import pytest
 
 from climatejobs_demo.installation import Installation
 from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, wait_until
-from tests.e2e.conftest import NAMESPACE
+from tests.e2e.conftest import NAMESPACE, find_leftovers
 
 pytestmark = pytest.mark.e2e
 
@@ -126,6 +126,35 @@ def test_a_suspended_job_stops_and_goes_on_at_the_same_attempt(
     status = climate_jobs.wait_for("held", "Succeeded", "Failed", seconds=60)["status"]
     assert (status["phase"], status["attempts"]) == ("Succeeded", 1)
     assert first not in pods_of(objects, "held")
+
+
+def test_a_job_is_cancelled_from_between_two_attempts_and_from_a_suspension(
+    api: httpx.Client, objects: ClusterObjects, climate_jobs: ClimateJobs
+) -> None:
+    for name in ("between", "paused"):
+        climate_jobs.create(name, inputs={"message": "never said", "pause": 600}, resources={"cpu": "50m"})
+    climate_jobs.wait_for("between", "Running")
+    climate_jobs.wait_for("paused", "Running")
+    (pod,) = pods_of(objects, "between")
+    objects.delete("Pod", pod, NAMESPACE, grace_seconds=1)
+    climate_jobs.patch_spec("paused", suspend=True)
+    climate_jobs.wait_for("between", "Retrying", seconds=20)
+    climate_jobs.wait_for("paused", "Suspended", seconds=20)
+    for name in ("between", "paused"):
+        assert api.delete(f"/jobs/{name}").json()["status"] == "dismissed"
+    for name in ("between", "paused"):
+        climate_jobs.wait_for(name, "Cancelled", seconds=20)
+        wait_until(lambda name=name: not find_leftovers(objects, NAMESPACE, name), f"nothing of {name} to be left", 20)
+
+
+def test_a_job_that_takes_too_long_is_stopped_and_says_so(objects: ClusterObjects, climate_jobs: ClimateJobs) -> None:
+    climate_jobs.create("overdue", inputs={"message": "never said", "pause": 600}, timeoutSeconds=8)
+    status = climate_jobs.wait_for("overdue", "Failed", seconds=30)["status"]
+    assert status["attempts"] == 1
+    assert status["error"]["type"] == "urn:climatejobs:error:deadline-exceeded"
+    assert status["error"]["detail"] == "the job did not end within 8 s (timeoutSeconds)"
+    assert "timeoutSeconds" in status["error"]["hint"]
+    wait_until(lambda: not pods_of(objects, "overdue"), "its pod to be gone", 20)
 
 
 def test_the_chart_s_own_test_passes(installation: Installation) -> None:

@@ -1,0 +1,159 @@
+"""Jobs whose pods cannot start on a real node: each says why, and fails after a while or is waited for.
+
+They are all there at the same time, so that the while is waited for once.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from climatejobs_demo.installation import Installation
+from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, wait_until
+from tests.e2e.conftest import HURRIED, START_TIMEOUT, find_leftovers
+
+pytestmark = pytest.mark.e2e
+
+OPERATOR = "deployment/climatejobs-operator"
+PREFIX = "CLIMATEJOBS_OPERATOR_"
+ABSENT_IMAGE = "localhost/climatejobs/absent:1"
+NOWHERE = "e2e-nowhere"
+
+
+@pytest.fixture(scope="module")
+def climate_jobs(hurried: Installation, objects: ClusterObjects) -> ClimateJobs:
+    return ClimateJobs(objects, hurried.namespace)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def troubles(hurried: Installation, objects: ClusterObjects, climate_jobs: ClimateJobs) -> Iterator[None]:
+    before = read_operator(hurried)
+    try:
+        change_operator(hurried, RUNNER_IMAGE=ABSENT_IMAGE, MAX_RUNNING_PER_SUBMITTER="0")
+        climate_jobs.create("imageless")
+        wait_until(lambda: len(find_leftovers(objects, HURRIED, "imageless")) == 2, "Job and pod to be made", 20)
+        make_claim_of_nothing(objects)
+        change_operator(hurried, RUNNER_IMAGE=before["RUNNER_IMAGE"], DATA_CLAIM=NOWHERE)
+        set_limits(objects, quota="1200Mi", most="1Gi")
+        climate_jobs.create("unmounted")
+        climate_jobs.create("greedy", resources={"memory": "2Gi"})
+        climate_jobs.create("crowded", resources={"memory": "1Gi"})
+        yield
+    finally:
+        hurried.kubectl("delete", "climatejobs", "--all")
+        hurried.kubectl("delete", "limitrange,resourcequota", "--all")
+        changed = ("RUNNER_IMAGE", "DATA_CLAIM", "MAX_RUNNING_PER_SUBMITTER")
+        change_operator(hurried, **{name: before[name] for name in changed})
+        hurried.kubectl("delete", "pvc", NOWHERE, "--ignore-not-found", "--wait=false")
+        hurried.kubectl("delete", "pv", NOWHERE, "--ignore-not-found", "--wait=false")
+
+
+def read_operator(installation: Installation) -> dict[str, str]:
+    """The operator's settings."""
+    lines = installation.kubectl("set", "env", OPERATOR, "--list").splitlines()
+    pairs = (line.removeprefix(PREFIX).partition("=") for line in lines if line.startswith(PREFIX))
+    return {name: value for name, _, value in pairs}
+
+
+def change_operator(installation: Installation, **settings: str) -> None:
+    """Give the operator other settings, and wait until it goes by them."""
+    words = [f"{PREFIX}{name}={value}" for name, value in settings.items()]
+    installation.kubectl("set", "env", OPERATOR, *words)
+    installation.kubectl("rollout", "status", OPERATOR, "--timeout=60s")
+
+
+def make_claim_of_nothing(objects: ClusterObjects) -> None:
+    """A claim that is bound to a folder that no node has."""
+    objects.create(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": NOWHERE},
+            "spec": {
+                "accessModes": ["ReadWriteMany"],
+                "capacity": {"storage": "1Gi"},
+                "claimRef": {"name": NOWHERE, "namespace": HURRIED},
+                "hostPath": {"path": "/nowhere", "type": "Directory"},
+            },
+        }
+    )
+    objects.create(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": NOWHERE},
+            "spec": {
+                "accessModes": ["ReadWriteMany"],
+                "resources": {"requests": {"storage": "1Gi"}},
+                "storageClassName": "",
+                "volumeName": NOWHERE,
+            },
+        },
+        HURRIED,
+    )
+
+
+def set_limits(objects: ClusterObjects, *, quota: str, most: str) -> None:
+    """How much memory the namespace and one container may have; both count from now on."""
+    limit = {"type": "Container", "max": {"memory": most}}
+    objects.create(
+        {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "most"}, "spec": {"limits": [limit]}}, HURRIED
+    )
+    hard = {"hard": {"requests.memory": quota}}
+    objects.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "room"}, "spec": hard}, HURRIED)
+
+    def counted() -> bool:
+        found = objects.find("ResourceQuota", "room", HURRIED)
+        return found is not None and bool(found.get("status", {}).get("used"))
+
+    wait_until(counted, "the quota to count", 20)
+
+
+def fail_in_time(climate_jobs: ClimateJobs, name: str) -> Manifest:
+    """The error of a job that has failed, not before the time for a start was over and not long after."""
+    job = climate_jobs.wait_for(name, "Failed", seconds=60)
+    made, ended = (
+        datetime.fromisoformat(time) for time in (job["metadata"]["creationTimestamp"], job["status"]["finishedAt"])
+    )
+    assert START_TIMEOUT <= (ended - made).total_seconds() < START_TIMEOUT + 20
+    assert job["status"]["attempts"] == 1
+    return job["status"]["error"]
+
+
+def test_an_image_that_cannot_be_pulled_is_named(objects: ClusterObjects, climate_jobs: ClimateJobs) -> None:
+    error = fail_in_time(climate_jobs, "imageless")
+    assert (error["type"], error["title"]) == ("urn:climatejobs:error:image-pull", "Image cannot be pulled")
+    assert error["detail"].startswith(f"The image {ABSENT_IMAGE} cannot be pulled (")
+    assert "does the node reach the registry" in error["hint"]
+    wait_until(lambda: not find_leftovers(objects, HURRIED, "imageless"), "Job and pod to be gone", 20)
+
+
+def test_a_volume_that_is_not_there_is_named(objects: ClusterObjects, climate_jobs: ClimateJobs) -> None:
+    error = fail_in_time(climate_jobs, "unmounted")
+    assert error["type"] == "urn:climatejobs:error:volume-not-mounted"
+    assert "(FailedMount)" in error["detail"]
+    assert "/nowhere is not a directory" in error["detail"]
+    wait_until(lambda: not find_leftovers(objects, HURRIED, "unmounted"), "Job and pod to be gone", 20)
+
+
+def test_a_job_that_asks_for_more_than_is_allowed_is_told_so(
+    objects: ClusterObjects, climate_jobs: ClimateJobs
+) -> None:
+    error = fail_in_time(climate_jobs, "greedy")
+    assert error["type"] == "urn:climatejobs:error:pod-refused"
+    assert "maximum memory usage per Container is 1Gi, but limit is 2Gi" in error["detail"]
+    assert error["hint"] == "Submit again with resources that the namespace allows."
+    wait_until(lambda: not find_leftovers(objects, HURRIED, "greedy"), "its Job to be gone", 20)
+
+
+def test_a_full_quota_is_named_and_waited_for(objects: ClusterObjects, climate_jobs: ClimateJobs) -> None:
+    fail_in_time(climate_jobs, "greedy")  # so the time for a start is over
+    status = climate_jobs.get("crowded")["status"]
+    assert status["phase"] == "Pending"
+    assert "The namespace's quota leaves no room for the pod yet: exceeded quota: room" in status["message"]
+    assert find_leftovers(objects, HURRIED, "crowded") == ["Job crowded"]
+    objects.patch("ResourceQuota", "room", HURRIED, {"spec": {"hard": {"requests.memory": "4Gi"}}})
+    wait_until(lambda: len(find_leftovers(objects, HURRIED, "crowded")) == 2, "its pod to be made", 60)
+    climate_jobs.patch_spec("crowded", cancel=True)
+    climate_jobs.wait_for("crowded", "Cancelled", seconds=20)
+    wait_until(lambda: not find_leftovers(objects, HURRIED, "crowded"), "Job and pod to be gone", 20)
