@@ -50,10 +50,20 @@ def find_pin(attempt: Attempt, dataset_id: str) -> Pin | None:
 
 def begin(attempt: Attempt, pin: Pin, prepare: Callable[[Place], None]) -> Pin:
     """Pin what is computed, and have the store prepared; what another shard has begun meanwhile comes first."""
-    storage, folder = attempt.data.storage, _folder(attempt, pin.result.id)
     # Entered and left at once, for what it removes of attempts that were killed.
     with publication.staging(attempt, pin.result.id):
         pass
+    # Whoever was faster may have come to its end and cleared everything away before its pin was read.
+    found = _offer(attempt, pin, prepare) or _offer(attempt, pin, prepare)
+    if found is None:
+        folder = _folder(attempt, pin.result.id)
+        raise TemporaryError(f"{folder.name} has vanished while it was in use", hint="The next attempt begins anew.")
+    return found
+
+
+def _offer(attempt: Attempt, pin: Pin, prepare: Callable[[Place], None]) -> Pin | None:
+    """Prepare a store and offer it in a pin; the pin that the storage took, None where that is gone already."""
+    storage, folder = attempt.data.storage, _folder(attempt, pin.result.id)
     offered = Staging(attempt, folder, pin.store)
     storage.touch(folder / HEARTBEAT)
     storage.remove(offered.path)
@@ -63,13 +73,11 @@ def begin(attempt: Attempt, pin: Pin, prepare: Callable[[Place], None]) -> Pin:
         if storage.create(folder / _PIN, pin.model_dump_json().encode(), attempt.pod_uid):
             return pin
     except FileNotFoundError:
-        # The others have come to their end meanwhile, and removed what was under construction in the folder.
-        if find_pin(attempt, pin.result.id) is None:
+        # The others may have come to their end meanwhile, and removed what was under construction, or the whole folder.
+        if storage.exists(folder / HEARTBEAT) and find_pin(attempt, pin.result.id) is None:
             raise
     found = find_pin(attempt, pin.result.id)
-    if found is None:
-        raise TemporaryError(f"{folder.name} has vanished while it was in use", hint="The next attempt begins anew.")
-    if found.store != pin.store:
+    if found is None or found.store != pin.store:
         storage.remove(offered.path)
     return found
 

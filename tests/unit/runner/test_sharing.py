@@ -1,12 +1,12 @@
 """How one of several begins a version that all of them build, in a folder of this machine."""
 
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from climatejobs.datasets import Coverage, Dataset, Variable
-from climatejobs_runner import sharing
+from climatejobs_runner import publication, sharing
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.data_root import DataRoot
 from climatejobs_runner.reports import Tracker
@@ -57,6 +57,39 @@ def test_the_others_may_come_to_their_end_while_a_store_is_prepared(tmp_path: Pa
         (Path(str(store)) / "zarr.json").write_text("{}")
 
     assert sharing.begin(attempt(tmp_path, "b"), pin("b"), prepare_late).store == "a.zarr"
+
+
+def test_the_others_may_have_cleared_everything_away_before_their_pin_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = attempt(tmp_path, "b")
+    create = late.data.storage.create
+
+    def create_late(path: PurePosixPath, content: bytes, writer: str) -> bool:
+        sharing.begin(attempt(tmp_path, "a"), pin("a"), prepare)
+        monkeypatch.undo()
+        taken = create(path, content, writer)
+        publication.clear(late, RESULT.id)
+        return taken
+
+    monkeypatch.setattr(late.data.storage, "create", create_late)
+    assert sharing.begin(late, pin("b"), prepare).store == "b.zarr"
+    assert [store.name for store in tmp_path.rglob("*.zarr")] == ["b.zarr"]
+
+
+def test_the_others_may_have_cleared_everything_away_while_a_store_is_prepared(tmp_path: Path) -> None:
+    late = attempt(tmp_path, "b")
+    cleared: list[bool] = []
+
+    def prepare_late(store: Place) -> None:
+        if not cleared:
+            sharing.begin(attempt(tmp_path, "a"), pin("a"), prepare)
+            publication.clear(late, RESULT.id)
+            cleared.append(True)
+            raise FileNotFoundError(str(store))
+        prepare(store)
+
+    assert sharing.begin(late, pin("b"), prepare_late).store == "b.zarr"
 
 
 def test_a_store_that_cannot_be_prepared_is_an_error(tmp_path: Path) -> None:
