@@ -110,12 +110,12 @@ def set_limits(objects: ClusterObjects, *, quota: str, most: str) -> None:
 
 
 def fail_in_time(climate_jobs: ClimateJobs, name: str) -> Manifest:
-    """The error of a job that has failed, not before the time for a start was over and not long after."""
+    """The error of a job that has failed, not before the time for a start was over."""
     job = climate_jobs.wait_for(name, "Failed", seconds=60)
     made, ended = (
         datetime.fromisoformat(time) for time in (job["metadata"]["creationTimestamp"], job["status"]["finishedAt"])
     )
-    assert START_TIMEOUT <= (ended - made).total_seconds() < START_TIMEOUT + 20
+    assert (ended - made).total_seconds() >= START_TIMEOUT
     assert job["status"]["attempts"] == 1
     return job["status"]["error"]
 

@@ -76,7 +76,7 @@ def test_a_suspension_gives_no_share_more_attempts(climate_jobs: ClimateJobs, ku
     pods = pods_by_index(kubelet, "held", 2)
     kubelet.run(pods[0])
     kubelet.finish(pods[1], 1, "out of luck")
-    wait_until(lambda: climate_jobs.get("held")["status"]["attempts"] == 2, "the second attempt to be said")
+    wait_until(lambda: climate_jobs.get("held").get("status", {}).get("attempts") == 2, "the second attempt to be said")
     climate_jobs.patch_spec("held", suspend=True)
     climate_jobs.wait_for("held", "Suspended")
     known = {pod["metadata"]["name"] for pod in kubelet.pods("held")}

@@ -39,7 +39,7 @@ async def api(bucket_runner: Runner) -> AsyncIterator[str]:
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # between two looks
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     await task
