@@ -68,10 +68,14 @@ def test_what_ignores_a_gentle_signal_is_ended_anyway():
 
 
 def test_processes_are_found_by_whole_words():
-    child = subprocess.Popen(["sleep", "61.25"])
+    script = "import time; print(flush=True); time.sleep(60)"
+    child = subprocess.Popen([sys.executable, "-c", script, "asleep", "61.25"], stdout=subprocess.PIPE)
+    assert child.stdout is not None
     try:
-        assert [found.pid for found in processes.find_by_words("sleep", "61.25")] == [child.pid]
-        assert processes.find_by_words("sleep", "61.2") == []
+        with child.stdout:
+            child.stdout.readline()  # a process has no words for a moment after its start
+        assert [found.pid for found in processes.find_by_words("asleep", "61.25")] == [child.pid]
+        assert processes.find_by_words("asleep", "61.2") == []
         assert child.pid in [found.pid for found in processes.children(os.getpid())]
     finally:
         child.kill()
