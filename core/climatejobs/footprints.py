@@ -4,7 +4,7 @@ Pure functions of what `dataset.json` says, so that a request can be sized befor
 lays out its work by the same functions: what is promised here is what is used.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -119,14 +119,12 @@ def dataset_memory(dataset: Dataset, *, threads: int = DEFAULT_THREADS, sorts: b
     )
 
 
-def threads_within(limit: int | None, dataset: Dataset, *, cpus: int, sorts: bool = False) -> int:
-    """The most threads, up to the number of CPUs, that fit a limit in bytes; one where not even that fits."""
-    fitting = [
-        threads
-        for threads in range(1, cpus + 1)
-        if limit is None or dataset_memory(dataset, threads=threads, sorts=sorts) <= limit
-    ]
-    return max(fitting, default=1)
+def threads_within(limit: int | None, needed: Callable[[int], int], *, cpus: int) -> int:
+    """The most threads, up to the number of CPUs, that fit a limit in bytes; one where not even that fits.
+
+    `needed` says what so many threads take.
+    """
+    return max((threads for threads in range(1, cpus + 1) if limit is None or needed(threads) <= limit), default=1)
 
 
 def worthwhile_shards(decoded: int, chunks: int) -> int:

@@ -1,7 +1,7 @@
 """Reading an array piece by piece, by several threads, and taking the pieces in the order of time.
 
-Any process that goes through an array once can be written as a function of one block after the other: `stream`
-decodes ahead, keeps one buffer a thread, and calls the function with one block at a time.
+Any process that goes through an array once can be written as a reader, of which every thread has one, and a function
+of what it has read: `stream` reads ahead, and calls the function with one block after the other.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gzip import BadGzipFile
 from itertools import product
 from threading import Condition
+from typing import Protocol
 
 import numpy as np
 
@@ -21,8 +22,16 @@ type Tile = tuple[slice, ...]
 """Cells along each dimension after time."""
 type Later = Callable[[], None] | None
 """What may be done after a block without keeping the next one waiting."""
-type Consume = Callable[[slice, Values], Later]
-"""Takes the time steps of a block and their values, time first; they are valid until it returns."""
+type Consume[T] = Callable[[slice, T], Later]
+"""Takes the time steps of a block and what was read of them, which is valid until it returns."""
+
+
+class Reader[T](Protocol):
+    """Reads one block after the other, or makes of it what needs no other block; for one thread."""
+
+    def read(self, run: slice) -> T:
+        """What there is of a run of time steps; valid until the next one is read."""
+        ...
 
 
 def layout_of(spec: ArraySpec) -> Layout:
@@ -120,7 +129,9 @@ class BlockReader:
         target[...] = self._chunk[(slice(len(target)), *overlap.in_chunk)]
 
 
-def stream(source: StoredArray, tile: Tile, run: slice, consume: Consume, *, steps: int, threads: int) -> None:
+def stream[T](
+    make_reader: Callable[[], Reader[T]], run: slice, consume: Consume[T], *, steps: int, threads: int
+) -> None:
     """Call `consume` with every block of a run of time steps, in order and one at a time.
 
     `steps` is the length of a block, a multiple of the chunk length. Each of `threads` threads reads a block,
@@ -129,7 +140,7 @@ def stream(source: StoredArray, tile: Tile, run: slice, consume: Consume, *, ste
     runs = list(blocks(run.start, run.stop, steps))
     count = min(threads, len(runs))
     if count <= 1:
-        reader = BlockReader(source, tile, steps)
+        reader = make_reader()
         for block in runs:
             later = consume(block, reader.read(block))
             if later:
@@ -137,16 +148,16 @@ def stream(source: StoredArray, tile: Tile, run: slice, consume: Consume, *, ste
         return
     turns = _Turns(runs, consume)
     with ThreadPoolExecutor(count, thread_name_prefix="blocks") as pool:
-        working = [pool.submit(turns.work, BlockReader(source, tile, steps)) for _ in range(count)]
+        working = [pool.submit(turns.work, make_reader()) for _ in range(count)]
         done, _ = wait(working, return_when=FIRST_EXCEPTION)
         for future in done:
             future.result()
 
 
-class _Turns:
+class _Turns[T]:
     """Hands out blocks, and sees that they are consumed in order."""
 
-    def __init__(self, runs: list[slice], consume: Consume) -> None:
+    def __init__(self, runs: list[slice], consume: Consume[T]) -> None:
         self._runs = runs
         self._consume = consume
         self._changed = Condition()
@@ -154,14 +165,14 @@ class _Turns:
         self._turn = 0
         self._failed = False
 
-    def work(self, reader: BlockReader) -> None:
+    def work(self, reader: Reader[T]) -> None:
         """Take one block after the other until there are no more, or another thread has failed."""
         try:
             while (index := self._take()) is not None:
-                values = reader.read(self._runs[index])
+                read = reader.read(self._runs[index])
                 if not self._wait_for(index):
                     return
-                later = self._consume(self._runs[index], values)
+                later = self._consume(self._runs[index], read)
                 with self._changed:
                     self._turn += 1
                     self._changed.notify_all()

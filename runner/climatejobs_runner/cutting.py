@@ -1,6 +1,8 @@
 """The recipe of a subset: which steps, rows and columns are taken, and how they are copied."""
 
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from math import prod
 from typing import Self
 
@@ -13,7 +15,7 @@ from climatejobs.footprints import BLOCK_BYTES, item_bytes, output_steps
 from climatejobs.processes.subset import SUBSET, SubsetInputs
 from climatejobs_runner.arrays import ArraySpec, Field, StepWriter, StoredArray, Values, time_field
 from climatejobs_runner.attempts import Attempt
-from climatejobs_runner.blocks import Tile, blocks, tiles
+from climatejobs_runner.blocks import BlockReader, Tile, stream, tiles
 from climatejobs_runner.grids import bounding_box
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.selection import (
@@ -47,6 +49,7 @@ class Subset:
     fields: tuple[Field, ...]
     """Coordinates and other arrays without time, cut already."""
     dataset: Dataset
+    threads: int
 
     @property
     def words(self) -> str:
@@ -104,27 +107,50 @@ class Subset:
             array = self.source.store.array(variable.name)
             for tile in self._tiles():
                 target = StepWriter(writer.array(variable.name), tile, start=run.start - self.steps.start)
-                for block in blocks(run.start, run.stop, _block_steps(array.spec, tile)):
-                    target.append(self._read(array, block, tile))
-                    advance(block.stop - block.start)
+                steps = _block_steps(array.spec, tile)
+                reader = partial(_PartReader, array, self._pieces(array, tile), steps)
+                stream(reader, run, partial(_append, target, advance), steps=steps, threads=self.threads)
                 target.flush()
 
     def _tiles(self) -> list[Tile]:
         """Chunks of the result's grid: a block of one is all that is in memory."""
         return list(tiles(tuple(self.dataset.shape.values()), tuple(self.dataset.chunks.values())[1:]))
 
-    def _read(self, array: StoredArray, block: slice, tile: Tile) -> Values:
-        """A run of time steps of the cells of a tile."""
+    def _pieces(self, array: StoredArray, tile: Tile) -> list[tuple[slice, ...]]:
+        """Of each dimension after time, the runs of the source that a tile of the result is made of."""
         names = array.spec.dimensions[1:]
-        pieces = [_within(self.parts[name], wanted) for name, wanted in zip(names, tile, strict=True)]
-        return _join(array, (block,), pieces)
+        return [_within(self.parts[name], wanted) for name, wanted in zip(names, tile, strict=True)]
+
+
+class _PartReader:
+    """Reads the cells of a tile, which lie in several places of the source, and puts them one after the other."""
+
+    def __init__(self, array: StoredArray, pieces: list[tuple[slice, ...]], steps: int) -> None:
+        self._pieces = pieces
+        self._readers = {place: BlockReader(array, place, steps) for place in product(*pieces)}
+
+    def read(self, run: slice) -> Values:
+        """The values of a run of time steps; valid until the next one."""
+        return self._join(run, ())
+
+    def _join(self, run: slice, before: Tile) -> Values:
+        if len(before) == len(self._pieces):
+            return self._readers[before].read(run)
+        axis = len(before)
+        read = [self._join(run, (*before, piece)) for piece in self._pieces[axis]]
+        return read[0] if len(read) == 1 else np.concatenate(read, axis=axis + 1)
+
+
+def _append(target: StepWriter, advance: Advance, block: slice, values: Values) -> None:
+    target.append(values)
+    advance(block.stop - block.start)
 
 
 def _block_steps(spec: ArraySpec, tile: Tile) -> int:
-    """Steps that are read at once: whole chunks where they are small enough."""
+    """Steps that are read at once: whole chunks."""
     depth = min(spec.chunks[0], spec.shape[0])
-    most = max(1, BLOCK_BYTES // (prod(part.stop - part.start for part in tile) * item_bytes(spec.dtype)))
-    return most // depth * depth or most
+    chunk = prod(part.stop - part.start for part in tile) * depth * item_bytes(spec.dtype)
+    return max(1, BLOCK_BYTES // chunk) * depth
 
 
 def _within(runs: tuple[slice, ...], wanted: slice) -> tuple[slice, ...]:
@@ -139,16 +165,7 @@ def _within(runs: tuple[slice, ...], wanted: slice) -> tuple[slice, ...]:
     return tuple(found)
 
 
-def _join(array: StoredArray, before: tuple[slice, ...], pieces: list[tuple[slice, ...]]) -> Values:
-    """Read the runs of each remaining dimension, and put them one after the other."""
-    if not pieces:
-        return array.read(before)
-    axis = len(before)
-    read = [_join(array, (*before, run), pieces[1:]) for run in pieces[0]]
-    return read[0] if len(read) == 1 else np.concatenate(read, axis=axis)
-
-
-def plan_subset(inputs: SubsetInputs, source: OpenDataset, result_id: str, attempt: Attempt) -> Subset:
+def plan_subset(inputs: SubsetInputs, source: OpenDataset, result_id: str, attempt: Attempt, *, threads: int) -> Subset:
     """Decide what a request comes to for a version of its source; raises `NoData` where nothing is selected."""
     variables = choose_variables(source.dataset, inputs.variables)
     steps = choose_steps(source, inputs.first_moment, inputs.last_moment)
@@ -183,7 +200,7 @@ def plan_subset(inputs: SubsetInputs, source: OpenDataset, result_id: str, attem
         attempt=attempt,
         fields=tuple(fields.values()),
     )
-    return Subset(source, steps, parts, tuple(fields.values()), dataset)
+    return Subset(source, steps, parts, tuple(fields.values()), dataset, threads)
 
 
 def _cut(held: Field, parts: dict[str, tuple[slice, ...]], *, whole: set[str]) -> Field:

@@ -10,6 +10,8 @@ from climatejobs.processes.zonal_stats import Statistic
 from climatejobs_runner.coverage import Covered
 
 type Floats = NDArray[np.float64]
+type Cells = NDArray[np.int64]
+"""Numbers of cells, row after row."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Weights:
     """Areas of what lies in the zone."""
 
 
-def gather(zones: Sequence[Covered], areas: Floats) -> tuple[NDArray[np.int64], list[Weights]]:
+def gather(zones: Sequence[Covered], areas: Floats) -> tuple[Cells, list[Weights]]:
     """The cells of all zones, each once and in the order of the grid, and the weights of each zone."""
     cells = np.unique(np.concatenate([zone.cells for zone in zones]))
     weights = [

@@ -1,20 +1,21 @@
 """The recipe of zonal statistics: which cells lie in which zone, and what is written for each time step."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from climatejobs.datasets import Coverage, Dataset, Variable
 from climatejobs.errors import DataError, NoData, TooLarge
 from climatejobs.footprints import output_steps
 from climatejobs.processes.zonal_stats import STATISTICS, ZONAL_STATS, Statistic, ZonalStatsInputs
-from climatejobs_runner.arrays import ArraySpec, Field, StepWriter, StoredArray, time_field
+from climatejobs_runner.arrays import ArraySpec, Field, StepWriter, StoredArray, Values, time_field
 from climatejobs_runner.attempts import Attempt
-from climatejobs_runner.blocks import BlockReader, blocks, layout_of, tiles
+from climatejobs_runner.blocks import BlockReader, Tile, layout_of, stream, tiles
 from climatejobs_runner.coverage import Covered, cell_areas, cover, read_polygon
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.selection import (
@@ -27,7 +28,7 @@ from climatejobs_runner.selection import (
     is_geographic,
     run_of,
 )
-from climatejobs_runner.statistics import Weights, gather, summarise
+from climatejobs_runner.statistics import Cells, Floats, Weights, gather, summarise
 from climatejobs_runner.storage import Place
 from climatejobs_runner.stores import StoreWriter
 from climatejobs_runner.tables import MAX_ROWS
@@ -39,6 +40,8 @@ LAYOUT_VERSION = 2
 VALUES_AT_ONCE = 1_000_000
 """Values of cells that statistics are made of at a time."""
 _CELL_METHODS = {"mean": "mean", "sum": "sum", "min": "minimum", "max": "maximum"}
+type Summaries = dict[Statistic, Floats]
+"""Of each statistic the values by time step and zone."""
 _CHUNK_BLOCKS = 8
 """Blocks of the source that go into a chunk of the result at least: more would be too few to share."""
 
@@ -76,6 +79,7 @@ class ZonalStats:
     grid: Grid
     statistics: tuple[Statistic, ...]
     dataset: Dataset
+    threads: int
 
     @property
     def words(self) -> str:
@@ -130,40 +134,83 @@ class ZonalStats:
                 statistic: StepWriter(writer.array(f"{variable.name}_{statistic}"), start=run.start - self.steps.start)
                 for statistic in self.statistics
             }
-            for values in self._blocks(self.source.store.array(variable.name), run):
-                found = [summarise(values, weights, self.statistics) for weights in self._weights[1]]
-                for statistic, target in targets.items():
-                    target.append(np.stack([each[statistic] for each in found], axis=1))
-                advance(len(values))
+            array = self.source.store.array(variable.name)
+            reader = partial(_ZoneReader, array, self.grid, *self._weights, self.statistics)
+            append = partial(_append, targets, advance)
+            stream(reader, run, append, steps=layout_of(array.spec).steps, threads=self.threads)
             for target in targets.values():
                 target.flush()
 
     @cached_property
-    def _weights(self) -> tuple[np.ndarray, list[Weights]]:
+    def _weights(self) -> tuple[Cells, list[Weights]]:
         return gather(self.covered, cell_areas(self.grid.north_edges, self.grid.east_edges))
 
-    def _blocks(self, array: StoredArray, run: slice) -> Iterator[np.ndarray]:
-        """Values of the cells that lie in any zone, in the order of the grid, a block of steps at a time."""
-        cells, layout = self._weights[0], layout_of(array.spec)
-        rows, columns = np.divmod(cells, len(self.grid.east_edges) - 1)
-        at_once = max(1, VALUES_AT_ONCE // len(cells))
-        turned = array.spec.dimensions[1:] != self.grid.dimensions
-        for block in blocks(run.start, run.stop, layout.steps):
-            gathered = np.empty((block.stop - block.start, len(cells)), dtype=array.spec.dtype)
-            for tile in tiles(array.spec.shape, layout.tile):
-                down, across = tile[::-1] if turned else tile
-                inside = (rows >= down.start) & (rows < down.stop) & (columns >= across.start) & (columns < across.stop)
-                if not inside.any():
-                    continue
-                values = BlockReader(array, tile, layout.steps).read(block)
-                values = values.swapaxes(1, 2) if turned else values
-                gathered[:, inside] = values[:, rows[inside] - down.start, columns[inside] - across.start]
-            for part in range(0, len(gathered), at_once):
-                yield gathered[part : part + at_once]
+
+def _append(targets: Mapping[Statistic, StepWriter], advance: Advance, block: slice, found: Summaries) -> None:
+    for statistic, target in targets.items():
+        target.append(found[statistic])
+    advance(block.stop - block.start)
+
+
+class _ZoneReader:
+    """Reads the cells that lie in any zone, and sums each zone up."""
+
+    def __init__(
+        self,
+        array: StoredArray,
+        grid: Grid,
+        cells: Cells,
+        zones: Sequence[Weights],
+        statistics: Sequence[Statistic],
+    ) -> None:
+        self._array = array
+        self._layout = layout_of(array.spec)
+        self._turned = array.spec.dimensions[1:] != grid.dimensions
+        self._zones = zones
+        self._statistics = statistics
+        self._rows, self._columns = np.divmod(cells, len(grid.east_edges) - 1)
+        parts = [(tile, self._inside(tile)) for tile in tiles(array.spec.shape, self._layout.tile)]
+        self._parts = [(tile, inside) for tile, inside in parts if inside.size]
+        # Keeping a buffer for every tile would keep the whole grid.
+        self._only = BlockReader(array, self._parts[0][0], self._layout.steps) if len(self._parts) == 1 else None
+
+    def read(self, run: slice) -> Summaries:
+        """Statistics of all zones at every time step of a run."""
+        values = self._gather(run)
+        at_once = max(1, VALUES_AT_ONCE // values.shape[1])
+        found: Summaries = {each: np.empty((len(values), len(self._zones))) for each in self._statistics}
+        for start in range(0, len(values), at_once):
+            part = slice(start, start + at_once)
+            for number, weights in enumerate(self._zones):
+                for statistic, summed in summarise(values[part], weights, self._statistics).items():
+                    found[statistic][part, number] = summed
+        return found
+
+    def _gather(self, run: slice) -> Values:
+        """Values of the cells, in the order of the grid."""
+        gathered = np.empty((run.stop - run.start, len(self._rows)), dtype=self._array.spec.dtype)
+        for tile, inside in self._parts:
+            down, across = self._turn(tile)
+            values = (self._only or BlockReader(self._array, tile, self._layout.steps)).read(run)
+            values = values.swapaxes(1, 2) if self._turned else values
+            gathered[:, inside] = values[:, self._rows[inside] - down.start, self._columns[inside] - across.start]
+        return gathered
+
+    def _inside(self, tile: Tile) -> NDArray[np.intp]:
+        """Which of the cells lie in a tile."""
+        down, across = self._turn(tile)
+        rows, columns = self._rows, self._columns
+        return np.flatnonzero(
+            (rows >= down.start) & (rows < down.stop) & (columns >= across.start) & (columns < across.stop)
+        )
+
+    def _turn(self, tile: Tile) -> Tile:
+        """Rows and columns of a tile."""
+        return tile[::-1] if self._turned else tile
 
 
 def plan_zonal_stats(
-    inputs: ZonalStatsInputs, zones: ZoneSet, source: OpenDataset, result_id: str, attempt: Attempt
+    inputs: ZonalStatsInputs, zones: ZoneSet, source: OpenDataset, result_id: str, attempt: Attempt, *, threads: int
 ) -> ZonalStats:
     """Decide what a request comes to for a version of its source; raises `NoData` where no zone lies on the grid."""
     variables = choose_variables(source.dataset, inputs.variables)
@@ -196,7 +243,7 @@ def plan_zonal_stats(
         result_id=result_id,
         attempt=attempt,
     )
-    return ZonalStats(source, steps, variables, zones, covered, grid, statistics, dataset)
+    return ZonalStats(source, steps, variables, zones, covered, grid, statistics, dataset, threads)
 
 
 def _dataset(

@@ -80,9 +80,9 @@ class Selection(Inputs):
         return moment._replace(hour=23, minute=59, second=59) if whole_day else moment
 
 
-def selection_memory(source: Dataset) -> int:
+def selection_memory(source: Dataset, threads: int) -> int:
     """Bytes that going once through a data set takes, whatever is made of it: blocks of it, and as much again."""
-    return dataset_memory(source) + _BESIDE_BYTES
+    return dataset_memory(source, threads=threads) + _BESIDE_BYTES
 
 
 class SelectionMeasure:
@@ -96,8 +96,8 @@ class SelectionMeasure:
 
     def footprint(self, inputs: Inputs, source: Dataset, cpus: int) -> Footprint:
         """Memory from chunks and grid; shards from how much there is to read."""
-        del inputs, cpus
-        memory = selection_memory(source)
+        del inputs
+        memory, least = (selection_memory(source, threads) for threads in (cpus, 1))
         time = next(iter(source.shape))
         chunks = -(-source.shape[time] // source.chunks[time])
-        return Footprint(memory=memory, least_memory=memory, shards=worthwhile_shards(decoded_bytes(source), chunks))
+        return Footprint(memory=memory, least_memory=least, shards=worthwhile_shards(decoded_bytes(source), chunks))

@@ -5,13 +5,13 @@ from typing import Self
 
 from climatejobs import datasets
 from climatejobs.datasets import Dataset, DatasetOutput
-from climatejobs.footprints import dataset_memory, threads_within
+from climatejobs.footprints import dataset_memory
 from climatejobs.processes.resample import QUANTILES, ResampleInputs, ResampleOutputs
 from climatejobs_runner import timeaxis
 from climatejobs_runner.attempts import Attempt
-from climatejobs_runner.machine import limit_to_machine, usable_cpus
+from climatejobs_runner.machine import limit_to_machine
 from climatejobs_runner.making import Order, make
-from climatejobs_runner.memory import check_memory
+from climatejobs_runner.memory import fit_threads
 from climatejobs_runner.resampling import result
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.resampling.plan import Plan, Request, make_plan
@@ -76,16 +76,12 @@ def _make_recipe(inputs: ResampleInputs, source: Dataset, attempt: Attempt) -> A
     time = store.array(next(iter(source.shape)))
     axis = timeaxis.decode(time.read(), time.spec.attributes)
     plan = make_plan(source, axis, Request.of(inputs))
-    threads = _fitting_threads(plan, attempt.memory_limit)
+    threads = fit_threads(
+        f"aggregating {source.id}",
+        lambda threads: dataset_memory(source, threads=threads, sorts=plan.method in QUANTILES),
+        attempt.memory_limit,
+    )
     version = f"{plan.version}-{attempt.short_uid}" if inputs.overwrite else plan.version
     result_id = datasets.derived_id(source.id, plan.frequency.slug, plan.method)
     described = result.describe(plan, result.Identity(result_id, version, attempt.image))
     return Aggregate(plan, store, described, threads)
-
-
-def _fitting_threads(plan: Plan, limit: int | None) -> int:
-    """As many threads as there are CPUs, if their buffers fit; raises `TooLarge` where not even one does."""
-    source, sorts = plan.source, plan.method in QUANTILES
-    needed = dataset_memory(source, threads=1, sorts=sorts)
-    check_memory(f"aggregating {source.id}", needed, limit)
-    return threads_within(limit, source, cpus=usable_cpus(), sorts=sorts)

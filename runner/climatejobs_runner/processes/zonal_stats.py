@@ -1,5 +1,7 @@
 """`zonal_stats`: a data set summed up over polygons, published as a data set by time and zone, and as a table."""
 
+from functools import partial
+
 from climatejobs import datasets
 from climatejobs.datasets import Dataset, DatasetOutput
 from climatejobs.processes.selection import selection_memory
@@ -7,7 +9,7 @@ from climatejobs.processes.zonal_stats import ZonalStatsInputs, ZonalStatsOutput
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.machine import limit_to_machine
 from climatejobs_runner.making import Order, make
-from climatejobs_runner.memory import check_memory
+from climatejobs_runner.memory import fit_threads
 from climatejobs_runner.selection import OpenDataset
 from climatejobs_runner.tables import write_tables
 from climatejobs_runner.zonal import ZonalStats, plan_zonal_stats
@@ -23,8 +25,9 @@ def compute(inputs: ZonalStatsInputs, attempt: Attempt) -> ZonalStatsOutputs | N
     result_id = datasets.part_id(inputs.source_dataset_id, "zonal", facts)
 
     def recipe(source: Dataset) -> ZonalStats:
-        check_memory(f"summing {source.id} up over zones", selection_memory(source), attempt.memory_limit)
-        return plan_zonal_stats(inputs, zones, OpenDataset.of(source, attempt), result_id, attempt)
+        needed = partial(selection_memory, source)
+        threads = fit_threads(f"summing {source.id} up over zones", needed, attempt.memory_limit)
+        return plan_zonal_stats(inputs, zones, OpenDataset.of(source, attempt), result_id, attempt, threads=threads)
 
     made = make(Order(inputs, inputs.source_dataset_id, result_id, inputs.overwrite, recipe), attempt)
     if made is None:

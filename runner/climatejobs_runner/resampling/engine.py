@@ -14,7 +14,7 @@ import numpy as np
 from climatejobs.footprints import sort_parts
 from climatejobs.processes.resample import QUANTILES
 from climatejobs_runner.arrays import ArraySpec, StoredArray, Values
-from climatejobs_runner.blocks import Later, Tile, layout_of, stream, tiles
+from climatejobs_runner.blocks import BlockReader, Later, Tile, layout_of, stream, tiles
 from climatejobs_runner.resampling.methods import Aggregation, Count, Exact, Numbers, begin
 from climatejobs_runner.resampling.plan import Plan
 
@@ -81,7 +81,8 @@ def aggregate(
         for part in passage.parts:
             folding = _Folding(plan, source.spec, passage, part, sink)
             run = slice(int(plan.offsets[passage.periods.start]), int(plan.offsets[passage.periods.stop]))
-            stream(source, part, run, folding.take, steps=layout.steps, threads=threads)
+            reader = partial(BlockReader, source, part, layout.steps)
+            stream(reader, run, folding.take, steps=layout.steps, threads=threads)
             folding.close()
 
 

@@ -1,5 +1,7 @@
 """Chunks decoded without Zarr hold what Zarr reads, whatever the encoding; and damage is noticed."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -57,6 +59,11 @@ def named(array: Any) -> StoredArray:
     return StoredArray("v", array)
 
 
+def reader_of(array: Any) -> Callable[[], BlockReader]:
+    """What makes readers of the whole grid, eight steps at a time."""
+    return partial(BlockReader, named(array), (slice(0, 9), slice(0, 7)), 8)
+
+
 def read(array: Any, tile: tuple[slice, ...], run: slice, steps: int) -> np.ndarray:
     """What a block reader makes of it, block after block."""
     parts: list[np.ndarray] = []
@@ -95,7 +102,7 @@ def test_damage_is_noticed(tmp_path: Path, name: str, kind: str) -> None:
     else:
         chunk.write_bytes(chunk.read_bytes()[: 40 if kind == "torn" else 0])
     with pytest.raises(DataError, match="a chunk is damaged"):
-        stream(named(array), (slice(0, 9), slice(0, 7)), slice(0, 50), lambda _run, _values: None, steps=8, threads=2)
+        stream(reader_of(array), slice(0, 50), lambda _run, _values: None, steps=8, threads=2)
 
 
 def test_blocks_come_in_order_whoever_reads_them(tmp_path: Path) -> None:
@@ -103,8 +110,7 @@ def test_blocks_come_in_order_whoever_reads_them(tmp_path: Path) -> None:
     for threads in (1, 2, 5):
         seen: list[slice] = []
         stream(
-            named(array),
-            (slice(0, 9), slice(0, 7)),
+            reader_of(array),
             slice(3, 50),
             lambda run, _values, seen=seen: seen.append(run),
             steps=8,
@@ -125,5 +131,5 @@ def test_work_that_is_ended_ends_for_all_threads(tmp_path: Path, threads: int) -
             raise KeyError("stop")
 
     with pytest.raises(KeyError):
-        stream(named(array), (slice(0, 9), slice(0, 7)), slice(0, 50), consume, steps=8, threads=threads)
+        stream(reader_of(array), slice(0, 50), consume, steps=8, threads=threads)
     assert seen == [0, 8, 16]

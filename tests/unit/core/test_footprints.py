@@ -76,13 +76,14 @@ def test_large_chunks_take_the_memory_they_take() -> None:
 
 
 def test_threads_are_as_many_as_fit() -> None:
-    source = dataset((8760, 400, 400), (168, 400, 400))
-    needed = [dataset_memory(source, threads=threads) for threads in (1, 2, 3)]
-    assert needed == sorted(set(needed))
-    assert threads_within(None, source, cpus=3) == 3
-    assert threads_within(needed[1], source, cpus=3) == 2
-    assert threads_within(needed[1] - 1, source, cpus=3) == 1
-    assert threads_within(1, source, cpus=3) == 1
+    def needed(threads: int) -> int:
+        return dataset_memory(dataset((8760, 400, 400), (168, 400, 400)), threads=threads)
+
+    assert needed(1) < needed(2) < needed(3)
+    assert threads_within(None, needed, cpus=3) == 3
+    assert threads_within(needed(2), needed, cpus=3) == 2
+    assert threads_within(needed(2) - 1, needed, cpus=3) == 1
+    assert threads_within(1, needed, cpus=3) == 1
 
 
 @given(st.lists(st.integers(1, 2000), min_size=1, max_size=3), st.integers(1, 100_000))
