@@ -32,7 +32,7 @@ from climatejobs_runner.selection import (
 from climatejobs_runner.storage import Place
 from climatejobs_runner.stores import RECORD, StoreWriter
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 """Goes up when the same request would be stored in another way."""
 MAX_CHUNK_CELLS = 512
 """Cells of a chunk along each dimension of the grid."""
@@ -69,7 +69,7 @@ class Subset:
         """Create the store with metadata and coordinates."""
         source, time = self.source, self.source.time
         kept = {name: value for name, value in source.store.attributes.items() if name != RECORD}
-        writer = StoreWriter(store, {"Conventions": "CF-1.11", **kept, "title": self.dataset.title})
+        writer = StoreWriter(store, {**kept, "title": self.dataset.title})
         for name in source.store.names():
             array = source.store.array(name)
             if name == time:

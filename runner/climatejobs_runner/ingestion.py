@@ -33,7 +33,7 @@ from climatejobs_runner.sources.source import Source
 from climatejobs_runner.storage import Place
 from climatejobs_runner.stores import StoreReader, StoreWriter
 
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 """Goes up when the same source would be stored in another way."""
 MAX_CHUNK_CELLS = 512
 """Cells of a chunk along each dimension of the grid."""
@@ -198,7 +198,7 @@ class Ingestion:
     def prepare(self, store: Place) -> None:
         """Create the store with metadata and coordinates."""
         source, axis = self.arrangement.source, self.arrangement.axis
-        writer = StoreWriter(store, {"Conventions": "CF-1.11", **source.attributes, "title": self.dataset.title})
+        writer = StoreWriter(store, {**source.attributes, "title": self.dataset.title})
         writer.add(time_field(next(iter(self.dataset.shape)), axis.seconds, axis.calendar, source.time_attributes))
         for held in source.fields:
             writer.add(held)

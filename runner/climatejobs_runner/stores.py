@@ -20,6 +20,8 @@ from climatejobs_runner.storage import Place
 
 RECORD = "climatejobs"
 """Attribute of the root group that holds what `dataset.json` said when the version was published."""
+CONVENTIONS = "CF-1.11"
+"""What metadata are written by, whatever those of the source were."""
 _ZSTD_LEVEL = 1
 
 
@@ -35,7 +37,7 @@ class StoreWriter:
             )
         else:
             self._group = zarr.Group.from_store(  # pyright: ignore[reportUnknownMemberType] - names optional upath
-                self._store, attributes=dict(attributes)
+                self._store, attributes={**attributes, "Conventions": CONVENTIONS}
             )
 
     def array(self, name: str) -> StoredArray:

@@ -95,7 +95,7 @@ def synthesize(field: SyntheticField, dataset_id: str, attempt: Attempt) -> Data
         publication.point_to(attempt, dataset)
         return DatasetOutput.describing(dataset, reused=True)
     with publication.staging(attempt, dataset_id) as place:
-        writer = StoreWriter(place.store, {"Conventions": "CF-1.11", "title": _TITLE, "source": "synthetic"})
+        writer = StoreWriter(place.store, {"title": _TITLE, "source": "synthetic"})
         for held in _coordinates(field):
             writer.add(held)
         array = writer.create(

@@ -99,7 +99,7 @@ class ZonalStats:
     def prepare(self, store: Place) -> None:
         """Create the store with metadata and coordinates."""
         source, time = self.source, self.source.time
-        writer = StoreWriter(store, {"Conventions": "CF-1.11", "title": self.dataset.title})
+        writer = StoreWriter(store, {"title": self.dataset.title})
         given = source.store.array(time).spec.attributes
         kept = {name: value for name, value in given.items() if name not in ("units", "calendar", "bounds")}
         writer.add(time_field(time, source.axis.seconds[self.steps], source.axis.calendar, kept))

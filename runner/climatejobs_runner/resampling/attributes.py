@@ -109,7 +109,7 @@ def _describe_count(source: ArraySpec) -> dict[str, JsonValue]:
     described["units"] = "1"
     described["long_name"] = f"number of values of {source.attributes.get('long_name', source.name)}"
     standard_name = source.attributes.get("standard_name")
-    if standard_name and standard_name != "unknown":
+    if standard_name:
         described["standard_name"] = f"{standard_name} number_of_observations"
     return described
 

@@ -23,7 +23,7 @@ from climatejobs_runner.resampling.expectations import day_weights, expected_ste
 from climatejobs_runner.resampling.methods import Exact
 from climatejobs_runner.timeaxis import TimeAxis
 
-LAYOUT_VERSION = 4
+LAYOUT_VERSION = 5
 """Goes up when the same request would be stored in another way."""
 
 

@@ -85,7 +85,7 @@ def prepare(plan: Plan, source: StoreReader, result: Dataset, store: Place) -> N
     fixed = {array.spec.name: array.held() for array in _without(time, source)}
     kept = {name: value for name, value in source.attributes.items() if name != RECORD}
     geozarr = root_attributes(fixed, (time, *space))
-    writer = StoreWriter(store, {"Conventions": "CF-1.11", **kept, **geozarr, "title": result.title})
+    writer = StoreWriter(store, {**kept, **geozarr, "title": result.title})
     for held in (*attributes.time_fields(plan, source.array(time).spec), *fixed.values()):
         writer.add(held)
     for variable in result.variables:

@@ -159,7 +159,11 @@ class LabelledSource:
 
 
 def _attributes(given: dict[str, object]) -> dict[str, JsonValue]:
-    return {name: value for name, value in plain_attributes(given).items() if name not in _DECODED}
+    kept = {name: value for name, value in plain_attributes(given).items() if name not in _DECODED}
+    # What converters from GRIB write where CF has no name; it is none of CF's.
+    if kept.get("standard_name") == "unknown":
+        del kept["standard_name"]
+    return kept
 
 
 def _native(values: np.ndarray) -> Values:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import h5netcdf
 import numpy as np
 import pytest
 import xarray as xr
@@ -44,6 +45,20 @@ def test_values_coordinates_and_attributes_are_kept(runner: Runner, tmp_path: Pa
         np.testing.assert_array_equal(stored[name].to_numpy(), source[name].to_numpy())
     assert stored["t2m"].attrs == source["t2m"].attrs
     assert stored.attrs["institution"] == "Somewhere"
+
+
+def test_metadata_are_by_the_conventions_they_say(runner: Runner, tmp_path: Path) -> None:
+    """Files that were made of GRIB messages say an older version, and name what has no name `unknown`."""
+    values = weather(24)
+    more: dict[str, Any] = {"rh": (("time", "lat", "lon"), values, {"units": "%", "standard_name": "unknown"})}
+    file = write_netcdf(tmp_path / "a.nc", values, np.arange(24), **more)
+    with h5netcdf.File(file, "a") as opened:
+        opened.attrs["Conventions"] = "CF-1.7"
+    brought = runner.bring(file, "source", variables=("rh", "t2m"))
+    for stored in map(runner.open, (brought.dataset, runner.resample("source", "1D", "max").dataset)):
+        assert stored.attrs["Conventions"] == "CF-1.11"
+        assert "standard_name" not in stored["rh"].attrs
+        assert stored["t2m"].attrs["standard_name"] == "air_temperature"
 
 
 def test_importing_again_finds_it_there_and_makes_it_current(runner: Runner, tmp_path: Path) -> None:
