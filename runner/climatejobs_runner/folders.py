@@ -6,6 +6,7 @@ No symbolic link below the root is followed.
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from climatejobs.errors import DataError
@@ -13,6 +14,8 @@ from climatejobs_runner.storage import Entry
 
 _PARTIAL = ".partial"
 """How the name of a file ends that Zarr has not finished writing."""
+_SYNCED_AT_ONCE = 8
+"""Files that are waited for at a time until they are on the disk."""
 
 
 class FolderStorage:
@@ -136,9 +139,10 @@ class FolderStorage:
         """Have files, and the folders they are in, reach the disk."""
         root = self.place(path)
         folders = {folder for name in names for folder in PurePosixPath(name).parents}
-        for name in (*names, *sorted(folders, reverse=True)):
-            _sync(root / name)
-            beat()
+        # Waited for together, they share the journal's commits, or a file server's round trips.
+        with ThreadPoolExecutor(_SYNCED_AT_ONCE, thread_name_prefix="sync") as pool:
+            for _ in pool.map(_sync, (root / name for name in (*names, *folders))):
+                beat()
 
     def publish(self, source: PurePosixPath, target: PurePosixPath, beat: Callable[[], None]) -> None:
         """Sweep what killed writers left, have all of it reach the disk, and rename it."""
