@@ -27,7 +27,7 @@ class DataRoot:
         return self.storage.place(relative)
 
     def store(self, dataset: Dataset) -> Place:
-        """Where a data set's store is; raises `DataError` if a symbolic link is anywhere in it."""
+        """Where a data set's store is; raises `DataError` if it is not there, or a symbolic link in the way."""
         relative = datasets.store_path(dataset.id, dataset.version)
         self.storage.check_store(relative)
         return self.place(relative)

@@ -20,6 +20,8 @@ from zarr.core.metadata import ArrayV2Metadata
 from zarr.storage import LocalStore
 from zarr.types import AnyArray
 
+from climatejobs_runner import links
+
 _CHECKSUM_BYTES = 4
 _BLOSC_HEADER_BYTES = 16
 
@@ -48,8 +50,10 @@ class Decompressor:
 class ChunkDecoder:
     """How the chunks of one array become values."""
 
-    folder: str
-    """Where the array is; every chunk is a file below."""
+    root: str
+    """Folder of the store."""
+    prefix: str
+    """What the names of the array's files begin with, below that folder."""
     chunk_key: Callable[[tuple[int, ...]], str]
     chunks: tuple[int, ...]
     fill_value: float | int
@@ -63,11 +67,13 @@ class ChunkDecoder:
         """Write the values of a chunk to `out`, which has its shape and is contiguous.
 
         `scratch` takes what is stored, and grows as needed. Raises `ValueError` or `RuntimeError` where the chunk is
-        damaged.
+        damaged, and `DataError` where a symbolic link leads to it.
         """
+        name = self.prefix + self.chunk_key(position)
         try:
-            stored = _read(f"{self.folder}/{self.chunk_key(position)}", scratch)
+            stored = _read(self.root, name, scratch)
         except FileNotFoundError:
+            links.check(self.root, name)
             out.fill(self.fill_value)
             return
         for step in self.before:
@@ -91,10 +97,10 @@ def recognise(array: AnyArray) -> ChunkDecoder | None:
     """How to decode the chunks of an array, or None where only Zarr knows."""
     store = array.store_path.store
     dtype = np.dtype(cast(str, array.dtype))
-    if type(store) is not LocalStore or dtype.kind not in "iuf" or not dtype.isnative:
+    if not isinstance(store, LocalStore) or dtype.kind not in "iuf" or not dtype.isnative:
         return None
     metadata = array.metadata
-    folder = str(store.root / array.store_path.path)
+    path = array.store_path.path
     if isinstance(metadata, ArrayV2Metadata):
         if metadata.filters or metadata.order != "C" or not isinstance(metadata.compressor, Zstd | Blosc | GZip | None):
             return None
@@ -107,7 +113,14 @@ def recognise(array: AnyArray) -> ChunkDecoder | None:
         found = _chain(metadata.codecs)
     if found is None:
         return None
-    return ChunkDecoder(folder, metadata.encode_chunk_key, tuple(array.chunks), cast(float | int, fill), *found)
+    return ChunkDecoder(
+        str(store.root),
+        f"{path}/" if path else "",
+        metadata.encode_chunk_key,
+        tuple(array.chunks),
+        cast(float | int, fill),
+        *found,
+    )
 
 
 def _chain(codecs: Sequence[object]) -> tuple[tuple[Step, ...], Decompressor | None, tuple[Step, ...]] | None:
@@ -174,10 +187,11 @@ _DECOMPRESSORS: Mapping[type, Decompressor] = {
 }
 
 
-def _read(path: str, scratch: bytearray) -> memoryview:
+def _read(root: str, name: str, scratch: bytearray) -> memoryview:
     # No file object: where a chunk is one step, opening costs as much as reading.
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    file = os.open(f"{root}/{name}", os.O_RDONLY | os.O_CLOEXEC)
     try:
+        links.check_opened(file, root, name)
         size = os.fstat(file).st_size
         if len(scratch) < size:
             scratch.extend(bytes(size - len(scratch)))

@@ -5,7 +5,7 @@ No symbolic link below the root is followed.
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -44,15 +44,9 @@ class FolderStorage:
         return found
 
     def check_store(self, path: PurePosixPath) -> None:
-        """Raise `DataError` where there is no folder, or a symbolic link anywhere in it."""
-        place = self.place(path)
-        if not place.is_dir():
+        """Raise `DataError` where there is no folder, or one that a symbolic link leads to."""
+        if not self.place(path).is_dir():
             raise DataError(f"there is no {path}", hint="Import or compute the data set again.")
-        if link := next(_links(place), None):
-            raise DataError(
-                f"{link.relative_to(self._root)} is a symbolic link, which is not followed",
-                hint="Store the data themselves below the data root.",
-            )
 
     def read(self, path: PurePosixPath) -> bytes:
         """The content of a file."""
@@ -181,20 +175,9 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _scan(folder: Path | str) -> list[os.DirEntry[str]]:
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return list(entries)
     except FileNotFoundError:
         return []
-
-
-def _links(folder: Path) -> Iterator[Path]:
-    """Symbolic links below a folder."""
-    folders = [os.fspath(folder)]
-    while folders:
-        for entry in _scan(folders.pop()):
-            if entry.is_symlink():
-                yield Path(entry.path)
-            elif entry.is_dir(follow_symlinks=False):
-                folders.append(entry.path)

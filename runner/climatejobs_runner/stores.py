@@ -16,6 +16,7 @@ from zarr.storage import LocalStore, ObjectStore
 from climatejobs.datasets import Dataset
 from climatejobs.errors import DataError
 from climatejobs_runner.arrays import TEXT, ArraySpec, Field, StoredArray
+from climatejobs_runner.links import PlainStore
 from climatejobs_runner.storage import Place
 
 RECORD = "climatejobs"
@@ -108,7 +109,7 @@ class StoreReader:
 
 def _open_store(place: Place, *, read_only: bool) -> Store:
     if isinstance(place, Path):
-        return LocalStore(place, read_only=read_only)
+        return PlainStore(place, read_only=True) if read_only else LocalStore(place)
     return ObjectStore(place.objects, read_only=read_only)
 
 

@@ -1,6 +1,7 @@
 """The program as the operator and a person meet it: options, environment, result document, exit status."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -120,14 +121,23 @@ def test_a_symbolic_link_is_not_followed(runner: Runner, source: str, tmp_path: 
     assert "symbolic link" in answer.error["detail"]
 
 
-def test_a_symbolic_link_in_a_store_is_not_followed(runner: Runner, source: str) -> None:
-    chunk = next((runner.data / "datasets" / source).glob("versions/*.zarr/t2m/c/0/0/0"))
-    elsewhere = runner.data.parent / "chunk"
-    chunk.rename(elsewhere)
-    chunk.symlink_to(elsewhere)
+@pytest.mark.parametrize("name", ["t2m/c/0/0/0", "t2m/c/0", "t2m", "time/c/0", "zarr.json"])
+@pytest.mark.parametrize("there", [True, False], ids=["to what is there", "to nothing"])
+def test_a_symbolic_link_in_a_store_is_not_followed(runner: Runner, source: str, name: str, *, there: bool) -> None:
+    (store,) = (runner.data / "datasets" / source).glob("versions/*.zarr")
+    elsewhere = runner.data.parent / "elsewhere"
+    link = store / name
+    if there:
+        link.rename(elsewhere)
+    elif link.is_dir():
+        shutil.rmtree(link)
+    else:
+        link.unlink()
+    link.symlink_to(elsewhere)
     answer = runner.resample(source, "1D")
     assert answer.status == 65
-    assert "t2m/c/0/0/0 is a symbolic link" in answer.error["detail"]
+    assert name in answer.error["detail"]
+    assert "leads through a symbolic link" in answer.error["detail"]
 
 
 def test_a_pointer_that_leads_elsewhere_is_not_followed(runner: Runner, source: str) -> None:
