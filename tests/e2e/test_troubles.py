@@ -92,6 +92,13 @@ def make_claim_of_nothing(objects: ClusterObjects) -> None:
         HURRIED,
     )
 
+    def bound() -> bool:
+        found = objects.find("PersistentVolumeClaim", NOWHERE, HURRIED)
+        return found is not None and found.get("status", {}).get("phase") == "Bound"
+
+    # Until then a pod that asks for it has no node, which is a trouble of its own.
+    wait_until(bound, "the claim to be bound", 20)
+
 
 def set_limits(objects: ClusterObjects, *, quota: str, most: str) -> None:
     """How much memory the namespace and one container may have; both count from now on."""
