@@ -236,6 +236,11 @@ class ClimateJobStatus(KubernetesModel):
         description="Seconds that the job was suspended, or waited for a slot after that, once it had begun; "
         "they do not count against timeoutSeconds. Set once the job has been suspended.",
     )
+    held_since: Time | None = Field(
+        default=None,
+        description="Since when a job that had begun is suspended, or waits for a slot after that; "
+        "heldSeconds has the time from then on when it goes on.",
+    )
     job_name: str | None = Field(default=None, max_length=63, description="The batch/v1 Job that runs this.")
     results: dict[str, JsonValue] | None = Field(
         default=None, description="The outputs, by name, as the runner gave them."

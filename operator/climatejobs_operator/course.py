@@ -16,7 +16,7 @@ from climatejobs_operator.observation import Decision, Observation
 from climatejobs_operator.pods import Pod
 from climatejobs_operator.result import has_done_its_share
 from climatejobs_operator.settings import Settings
-from climatejobs_operator.suspension import plan_resumption, plan_suspension
+from climatejobs_operator.suspension import end_hold, plan_resumption, plan_suspension
 from climatejobs_operator.waiting import Wait, describe_missing_pod, describe_waiting, is_pull_failure
 
 PUZZLE_PAUSE = timedelta(seconds=10)
@@ -80,6 +80,8 @@ def plan_course(seen: Observation, job: Job, now: datetime, settings: Settings) 
             "log_tail": (failure.read_log_tail(course.latest) if course.latest else None) or status.log_tail,
         }
     )
+    if not job.spec.suspend:  # whoever let it go on may have died before saying so
+        current = end_hold(current, job.status.start_time or now)
     if seen.climatejob.spec.suspend:
         return plan_suspension(seen, job, current, now)
     if job.spec.suspend:

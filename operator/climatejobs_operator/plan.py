@@ -20,6 +20,7 @@ from climatejobs_operator.observation import Decision, Observation
 from climatejobs_operator.retention import plan_retention
 from climatejobs_operator.settings import Settings
 from climatejobs_operator.start import plan_start
+from climatejobs_operator.suspension import end_hold
 from climatejobs_operator.validation import describe_unreadable, find_fault
 
 
@@ -54,12 +55,13 @@ def make_plan(seen: Observation, now: datetime, settings: Settings) -> Plan:
 
     decision = _decide(seen, now, settings)
     actions, wake_at = _give_up_lost_pods(seen, decision, now, settings)
-    status = decision.status.model_copy(
+    status = decision.status
+    if status.phase is not None and status.phase.terminal:
+        status = end_hold(status, now)
+    status = status.model_copy(
         update={
             "observed_generation": climatejob.metadata.generation,
-            "conditions": derive_conditions(
-                decision.status, climatejob.status.conditions, climatejob.metadata.generation, now
-            ),
+            "conditions": derive_conditions(status, climatejob.status.conditions, climatejob.metadata.generation, now),
         }
     )
     return Plan(

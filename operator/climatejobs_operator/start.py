@@ -13,7 +13,7 @@ from climatejobs_operator.failure import describe_deadline, describe_job_lost, d
 from climatejobs_operator.line import plan_waiting
 from climatejobs_operator.observation import Decision, Observation, Obstacle
 from climatejobs_operator.settings import Settings
-from climatejobs_operator.suspension import describe_held, reckon_held_seconds
+from climatejobs_operator.suspension import describe_held, end_hold, reckon_held_seconds
 
 
 def plan_start(seen: Observation, now: datetime, settings: Settings) -> Decision:
@@ -30,18 +30,18 @@ def plan_start(seen: Observation, now: datetime, settings: Settings) -> Decision
         return fail(seen, error, now)
 
     started_at = first_start(status, seen.pods)
-    goes_on = started_at is not None and not spec.suspend
     waiting = status.model_copy(
         update={
             "phase": Phase.RETRYING if started_at is not None or before else Phase.PENDING,
             "attempts": before + 1 if again else None,
             "retry_at": None,
             "started_at": started_at,
-            "held_seconds": reckon_held_seconds(status, now) if goes_on else status.held_seconds,
             "job_name": None,
             "message": "Waiting for a pod.",
         }
     )
+    if not spec.suspend and seen.place is None:
+        waiting = end_hold(waiting, now)
     hindered = _find_hindrance(seen, waiting, now, settings)
     if hindered is not None:
         return hindered
@@ -57,7 +57,7 @@ def _find_hindrance(seen: Observation, waiting: ClimateJobStatus, now: datetime,
         status, uid = seen.climatejob.status, seen.climatejob.metadata.uid
         # There was a Job, which somebody has deleted: its pod may live without having been heard of.
         unsure = status.attempts is not None and status.phase is not Phase.SUSPENDED
-        return Decision(describe_held(waiting), Reason.SUSPENDED, (ConfirmGone(uid),) if unsure else ())
+        return Decision(describe_held(waiting, now), Reason.SUSPENDED, (ConfirmGone(uid),) if unsure else ())
     if seen.job is not None:
         message = f"Waiting: the name {seen.climatejob.metadata.name} is taken by a Job of another owner."
         return Decision(waiting.model_copy(update={"message": message}), Reason.NAME_TAKEN)

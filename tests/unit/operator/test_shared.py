@@ -6,6 +6,7 @@ from typing import Any
 from climatejobs.model import Phase
 from climatejobs.results import ResultDocument, ShardDone
 from climatejobs_operator.actions import CreateJob, DeleteJob, LookAgain, ResumeJob
+from climatejobs_operator.observation import Place
 from climatejobs_operator.pods import Pod
 from tests.unit.operator.builders import (
     NOW,
@@ -112,6 +113,20 @@ def test_after_a_suspension_it_has_the_attempts_left_and_the_time_left() -> None
     again = plan_for(shared(resumed.status.to_manifest(), timeoutSeconds=100))
     assert again.actions[-1] == CreateJob(attempts_before=1, deadline_seconds=60)
     assert figures(again) == (Phase.RETRYING, 2)
+
+
+def test_its_time_is_kept_where_the_operator_dies_between_deleting_the_held_job_and_saying_so() -> None:
+    status = {**RUNNING, "attempts": 2, "startedAt": at(-1000)}
+    held = make_job(retries_per_index=2, deadline=60, suspend=True, suspended=True)
+    suspended = plan_for(shared(status, suspend=True, timeoutSeconds=100), held).status.to_manifest()
+    in_line = plan_for(shared(suspended, timeoutSeconds=100), held, place=Place(1)).status.to_manifest()
+    later = NOW + timedelta(seconds=500)
+    assert plan_for(shared(in_line, timeoutSeconds=100), held, now=later).actions == (
+        DeleteJob("job", "uid-of-batch-job"),
+    )
+    again = plan_for(shared(in_line, timeoutSeconds=100), now=later)
+    assert again.actions[-1] == CreateJob(attempts_before=1, deadline_seconds=60)
+    assert again.status.held_seconds == 1460
 
 
 def test_after_a_suspension_without_a_failure_its_job_goes_on() -> None:

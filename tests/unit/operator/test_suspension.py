@@ -139,10 +139,63 @@ def test_a_suspension_does_not_count_against_the_time_for_all_attempts() -> None
 
 
 def test_a_suspension_does_not_count_either_where_its_job_is_lost() -> None:
-    since = {"type": "Suspended", "status": "True", "reason": "Suspended", "lastTransitionTime": at(-950)}
-    status = {**SUSPENDED, "startedAt": at(-1000), "conditions": [since]}
+    status = {**SUSPENDED, "startedAt": at(-1000), "heldSince": at(-950)}
     held = plan_for(make_climatejob(suspend=True, status=status, timeoutSeconds=100))
     assert (figures(held), held.status.held_seconds) == ((Phase.SUSPENDED, 1), 0)
     resumed = plan_for(make_climatejob(status=status, timeoutSeconds=100))
     assert resumed.actions[-1] == CreateJob(attempts_before=0, deadline_seconds=50)
     assert resumed.status.held_seconds == 950
+
+
+def test_a_suspension_says_since_when_once_and_until_the_job_goes_on() -> None:
+    job, later = make_job(deadline=60, **HELD), NOW + timedelta(seconds=500)
+    status = {**RUNNING, "startedAt": at(-1000)}
+    held = plan_for(make_climatejob(suspend=True, status=status, timeoutSeconds=100), job).status
+    assert (held.held_seconds, held.held_since) == (960, NOW)
+    again = plan_for(make_climatejob(suspend=True, status=held.to_manifest(), timeoutSeconds=100), job, now=later)
+    assert again.status == held
+    waiting = plan_for(
+        make_climatejob(status=held.to_manifest(), timeoutSeconds=100), job, place=Place(2), now=later
+    ).status
+    assert (waiting.phase, waiting.held_seconds, waiting.held_since) == (Phase.RETRYING, 960, NOW)
+    resumed = plan_for(make_climatejob(status=waiting.to_manifest(), timeoutSeconds=100), job, now=later).status
+    assert (resumed.held_seconds, resumed.held_since) == (1460, None)
+
+
+def test_a_suspension_is_known_of_in_line_when_the_job_is_lost_there() -> None:
+    """Neither what was held before nor the rest of the wait in line counts, whoever has deleted the Job."""
+    held = plan_for(
+        make_climatejob(suspend=True, status={**RUNNING, "startedAt": at(-1000)}, timeoutSeconds=100),
+        make_job(deadline=60, **HELD),
+    ).status
+    in_line = plan_for(
+        make_climatejob(status=held.to_manifest(), timeoutSeconds=100), make_job(deadline=60, **HELD), place=Place(2)
+    ).status
+    lost = plan_for(
+        make_climatejob(status=in_line.to_manifest(), timeoutSeconds=100),
+        place=Place(1),
+        now=NOW + timedelta(seconds=300),
+    ).status
+    assert (lost.phase, lost.job_name) == (Phase.RETRYING, None)
+    made = plan_for(make_climatejob(status=lost.to_manifest(), timeoutSeconds=100), now=NOW + timedelta(seconds=700))
+    assert made.actions[-1] == CreateJob(attempts_before=0, deadline_seconds=60)
+    assert (made.status.held_seconds, made.status.held_since) == (1660, None)
+
+
+def test_a_suspension_ends_with_its_job_going_on_also_where_that_could_not_be_said() -> None:
+    """An operator died between the two."""
+    status = {**SUSPENDED, "startedAt": at(-1000), "heldSeconds": 100, "heldSince": at(-250)}
+    resumed = make_job(started=-50, suspended=False)
+    plan = plan_for(make_climatejob(status=status), resumed, running_pod(started=-40))
+    assert (plan.status.phase, plan.status.held_seconds, plan.status.held_since) == (Phase.RUNNING, 300, None)
+
+
+def test_a_suspension_is_over_at_the_job_s_end() -> None:
+    status = {**SUSPENDED, "startedAt": at(-1000), "heldSince": at(-950)}
+    plan = plan_for(make_climatejob(suspend=True, cancel=True, status=status))
+    assert (plan.status.phase, plan.status.held_seconds, plan.status.held_since) == (Phase.CANCELLED, 950, None)
+
+
+def test_a_suspension_from_the_beginning_is_not_reckoned() -> None:
+    held = plan_for(make_climatejob(suspend=True)).status
+    assert (held.held_seconds, held.held_since) == (0, None)
