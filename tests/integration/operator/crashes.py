@@ -21,6 +21,8 @@ from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS, Cluster, Resou
 from climatejobs_operator.expiry import Expiry
 from climatejobs_operator.handlers import LIVE, MANAGED
 from climatejobs_operator.intake import Intake
+from climatejobs_operator.observation import Place
+from climatejobs_operator.pods import COMPLETION_INDEX
 from climatejobs_operator.pulse import Pulse
 from climatejobs_operator.queue import Limits, Line
 from climatejobs_operator.reconcile import Reconciler
@@ -90,10 +92,21 @@ class MortalSession:
         raise Died
 
 
-class MortalOperator:
-    """An operator for one ClimateJob."""
+class CrowdedLine(Line):
+    """The line of an operator that knows of one ClimateJob, in front of which there are others now and then."""
 
-    def __init__(self, session: MortalSession, server: str, namespace: str) -> None:
+    def __init__(self, cache: Cache, call: Callable[[str], None], full: Callable[[], bool]) -> None:
+        super().__init__(cache, Limits(), call)
+        self._full = full
+
+    def secure(self, name: str) -> Place | None:
+        return Place(1) if self._full() and name in self._tickets else super().secure(name)
+
+
+class MortalOperator:
+    """An operator for one ClimateJob; `full` says whether the others have all slots."""
+
+    def __init__(self, session: MortalSession, server: str, namespace: str, full: Callable[[], bool]) -> None:
         loop = asyncio.get_running_loop()
         self.queue = WorkQueue(loop, lambda: 0.5, Backoff(first_seconds=0.05, max_seconds=0.5))
         pulse = Pulse(self.queue, loop.time)
@@ -114,7 +127,7 @@ class MortalOperator:
             self.queue,
             self.intake,
             settings,
-            line=Line(cache, Limits(), self.queue.add),
+            line=CrowdedLine(cache, self.queue.add, full),
             expiry=Expiry(cluster, self.queue, settings, now=now),
             reports=reports,
             instance="mortal",
@@ -151,6 +164,8 @@ class World:
     climatejobs: dict[str, Manifest] = field(default_factory=dict[str, Manifest])
     pods: dict[str, dict[str, Manifest]] = field(default_factory=dict[str, dict[str, Manifest]])
     """By ClimateJob and name, in the order in which they were made; also those that are gone."""
+    crowded: set[str] = field(default_factory=set[str])
+    """ClimateJobs for which there is no slot."""
     faults: list[str] = field(default_factory=list[str])
     """What must never be seen."""
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -209,10 +224,15 @@ class World:
         pods = self.pods.setdefault(job, {})
         pods[manifest["metadata"]["name"]] = manifest | {"gone": deleted}
         live = [pod for pod in pods.values() if not pod["gone"] and pod["status"]["phase"] in ("Pending", "Running")]
-        if len(live) > 1:
-            self.faults.append(f"{job}: two pods live at the same time")
+        if len(live) > len({share_of(pod) for pod in live}):
+            self.faults.append(f"{job}: two pods of one share live at the same time")
         if job in self.operators:
             self.operators[job].intake.take_pod(manifest, deleted=deleted)
+
+
+def share_of(pod: Manifest) -> int:
+    """The share of the work that a pod does, from 0."""
+    return int(pod["metadata"].get("annotations", {}).get(COMPLETION_INDEX, 0))
 
 
 @dataclass
@@ -231,7 +251,9 @@ class Life:
         fate = self.fate
         while True:
             session = MortalSession(self.world.session, self.name, fate)
-            operator = MortalOperator(session, self.world.server, self.world.namespace)
+            operator = MortalOperator(
+                session, self.world.server, self.world.namespace, lambda: self.name in self.world.crowded
+            )
             self.world.operators[self.name] = operator
             try:
                 await operator.run()
@@ -241,23 +263,35 @@ class Life:
             finally:
                 self.calls = self.calls or session.calls
 
-    async def pod(self, number: int = 1) -> Manifest:
-        """The number-th pod that was made for it, once it is there."""
+    async def pod(self, number: int = 1, share: int = 0) -> Manifest:
+        """The number-th pod that was made for a share of it, once it is there."""
 
         def look() -> Manifest | None:
-            pods = list(self.world.pods.get(self.name, {}).values())
+            pods = [pod for pod in self.world.pods.get(self.name, {}).values() if share_of(pod) == share]
             return pods[number - 1] if len(pods) >= number else None
 
         return await self.world.wait_for(look, f"pod {number} of {self.name}, whose operator died {self.fate}")
 
-    async def phase(self, *phases: str) -> Manifest:
-        """Its status, once it is in one of these phases."""
+    async def status(self, fits: Callable[[Manifest], bool], what: str) -> Manifest:
+        """Its status, once it fits."""
 
         def look() -> Manifest | None:
             status: Manifest = self.world.climatejobs.get(self.name, {}).get("status", {})
-            return status if status.get("phase") in phases else None
+            return status if fits(status) else None
 
-        return await self.world.wait_for(look, f"{self.name}, whose operator died {self.fate}, to be {phases}")
+        return await self.world.wait_for(look, f"{self.name}, whose operator died {self.fate}, to {what}")
+
+    async def phase(self, *phases: str) -> Manifest:
+        """Its status, once it is in one of these phases."""
+        return await self.status(lambda status: status.get("phase") in phases, f"be {phases}")
+
+    async def stand_in_line(self, seconds: float) -> None:
+        """Wait until it has been told that it stands in line, and for so long; then it may have a slot."""
+        told = await self.status(lambda status: (status.get("message") or "").startswith(names.IN_LINE), "be in line")
+        since = datetime.fromisoformat(told["heldSince"])
+        await asyncio.sleep(max(0.0, seconds - (datetime.now(UTC) - since).total_seconds()))  # time is what is held
+        self.world.crowded.discard(self.name)
+        self.world.operators[self.name].queue.add(self.name)
 
     async def rest(self) -> None:
         """Wait until the operator has nothing left to do."""

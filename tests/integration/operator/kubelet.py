@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from climatejobs import names
-from climatejobs.results import ResultDocument
+from climatejobs.results import ResultDocument, ShardDone
 from tests.cluster_objects import ClusterObjects, Manifest, wait_until
 
 ECHO_OUTPUTS: Manifest = {"message": "hello", "numbers": [1, 2]}
@@ -12,6 +12,11 @@ ECHO_OUTPUTS: Manifest = {"message": "hello", "numbers": [1, 2]}
 def success_message(outputs: Manifest | None = None) -> str:
     """What a runner leaves that has done its work."""
     return ResultDocument(outputs=outputs or ECHO_OUTPUTS).to_json()
+
+
+def share_message(index: int, of: int) -> str:
+    """What a runner leaves that has done its share of the work, and nothing more."""
+    return ResultDocument(shard=ShardDone(index=index, of=of)).to_json()
 
 
 class Kubelet:

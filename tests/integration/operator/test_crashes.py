@@ -15,12 +15,15 @@ from climatejobs.errors import NoData
 from climatejobs.names import ExitCode
 from climatejobs.results import ResultDocument, describe_error
 from climatejobs_operator.login import Credentials
-from tests.cluster_objects import ClimateJobs
+from tests.cluster_objects import ClimateJobs, Manifest
 from tests.integration.conftest import ControlPlane
 from tests.integration.operator.crashes import Fate, Life, World
-from tests.integration.operator.kubelet import ECHO_OUTPUTS, Kubelet, success_message
+from tests.integration.operator.kubelet import ECHO_OUTPUTS, Kubelet, share_message, success_message
 
 pytestmark = pytest.mark.integration
+
+HELD_SECONDS = 3
+"""Of a suspension and the wait for a slot: more than can be lost in rounding."""
 
 
 @dataclass
@@ -75,14 +78,40 @@ async def be_suspended(life: Life, node: Node) -> None:
     await node.do(node.kubelet.accept, pod)
     await node.do(node.kubelet.run, pod)
     await life.phase("Running")
-    await node.do(node.climate_jobs.patch_spec, life.name, suspend=True)
-    await node.do(node.kubelet.stop, pod)
-    await life.phase("Suspended")
-    await node.do(node.climate_jobs.patch_spec, life.name, suspend=False)
+    await be_held(life, node, pod)
     second = await life.pod(2)
     await node.do(node.kubelet.run, second)
     await life.phase("Running")
     await node.do(node.kubelet.finish, second, ExitCode.DONE, success_message())
+    assert (await life.phase("Succeeded"))["heldSeconds"] >= HELD_SECONDS, f"died {life.fate}"
+
+
+async def be_suspended_with_shares(life: Life, node: Node) -> None:
+    """One share has failed once, so the Job is replaced instead of resumed."""
+    first, failing = await life.pod(), await life.pod(share=1)
+    await node.do(node.kubelet.accept, first)
+    await node.do(node.kubelet.run, first)
+    await life.phase("Running")
+    await node.do(node.kubelet.finish, failing, 1, "it went wrong")
+    await life.status(lambda status: status.get("attempts") == 2, "be at its second attempt")
+    await be_held(life, node, first)
+    again = [await life.pod(2, share) for share in range(2)]
+    for pod in again:
+        await node.do(node.kubelet.run, pod)
+    await life.phase("Running")
+    await node.do(node.kubelet.finish, again[0], ExitCode.DONE, share_message(0, of=2))
+    await node.do(node.kubelet.finish, again[1], ExitCode.DONE, success_message())
+    assert (await life.phase("Succeeded"))["heldSeconds"] >= HELD_SECONDS, f"died {life.fate}"
+
+
+async def be_held(life: Life, node: Node, pod: Manifest) -> None:
+    """A suspension, and a wait for a slot after it."""
+    life.world.crowded.add(life.name)
+    await node.do(node.climate_jobs.patch_spec, life.name, suspend=True)
+    await node.do(node.kubelet.stop, pod)
+    await life.phase("Suspended")
+    await node.do(node.climate_jobs.patch_spec, life.name, suspend=False)
+    await life.stand_in_line(HELD_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -91,6 +120,7 @@ class Scenario:
 
     happen: Callable[[Life, Node], Awaitable[None]]
     phase: str
+    parallelism: int = 1
     attempts: int = 1
     pods: int = 1
     results: object = None
@@ -105,6 +135,9 @@ SCENARIOS = {
     "permanent": Scenario(fail_for_good, "Failed", error="nothing was measured"),
     "cancel": Scenario(be_cancelled, "Cancelled", kept=False),
     "suspend": Scenario(be_suspended, "Succeeded", pods=2, results=ECHO_OUTPUTS),
+    "suspend shares": Scenario(
+        be_suspended_with_shares, "Succeeded", parallelism=2, attempts=2, pods=4, results=ECHO_OUTPUTS
+    ),
 }
 
 
@@ -125,7 +158,7 @@ async def world(control_plane: ControlPlane, namespace: str, monkeypatch: pytest
 async def live(world: World, node: Node, name: str, scenario: Scenario, fate: Fate | None) -> Life:
     """A whole life, and what is true at its end whatever happened."""
     life = Life(world, name, fate)
-    await node.do(node.climate_jobs.create, name)
+    await node.do(node.climate_jobs.create, name, parallelism=scenario.parallelism)
     serving = asyncio.create_task(life.serve())
     try:
         await scenario.happen(life, node)

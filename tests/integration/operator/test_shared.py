@@ -3,10 +3,9 @@
 import pytest
 
 from climatejobs.names import ExitCode
-from climatejobs.results import ResultDocument, ShardDone
 from tests.cluster_objects import ClimateJobs, Manifest, wait_until
 from tests.integration.conftest import ControlPlane
-from tests.integration.operator.kubelet import ECHO_OUTPUTS, Kubelet, success_message
+from tests.integration.operator.kubelet import ECHO_OUTPUTS, Kubelet, share_message, success_message
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("operator")]
 
@@ -24,8 +23,7 @@ def pods_by_index(kubelet: Kubelet, job: str, number: int) -> dict[int, Manifest
 
 
 def finish_share(kubelet: Kubelet, pod: Manifest, of: int) -> None:
-    document = ResultDocument(shard=ShardDone(index=index_of(pod), of=of))
-    kubelet.finish(pod, ExitCode.DONE, document.to_json())
+    kubelet.finish(pod, ExitCode.DONE, share_message(index_of(pod), of))
 
 
 def test_each_share_has_a_pod_and_the_one_that_publishes_ends_the_job(
