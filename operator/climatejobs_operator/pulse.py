@@ -1,12 +1,13 @@
 """Whether the operator still hears and works: what /healthz answers.
 
-A watch can go silent without an error. What shows it is an echo that does not come: every write of ours must
-return over the watch within moments.
+A watch can go silent without an error. What shows it at once is an echo that does not come: every write of ours must
+return over the watch within moments. Where nothing is written, its stream shows it after a while.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from climatejobs_operator.streams import Streams
 from climatejobs_operator.workqueue import WorkQueue
 
 ECHO_SECONDS = 60.0
@@ -21,12 +22,16 @@ class _Expected:
 
 @dataclass
 class Pulse:
-    """Writes whose echo is awaited, and the age of the queue."""
+    """Writes whose echo is awaited, the streams of the watches, and the age of the queue."""
 
     queue: WorkQueue
     clock: Callable[[], float]
     """Seconds, monotonic."""
+    streams: Streams = field(init=False)
     _expected: dict[tuple[str, str], _Expected] = field(default_factory=dict[tuple[str, str], _Expected], init=False)
+
+    def __post_init__(self) -> None:
+        self.streams = Streams(self.clock)
 
     def expect(self, kind: str, name: str, version: int) -> None:
         """An object was written; the watch of its kind has to bring this version or a later one."""
@@ -47,6 +52,9 @@ class Pulse:
         if overdue:
             kind, name = overdue[0]
             return f"the watch of {kind} is silent: a write to {name} has not come back in {ECHO_SECONDS:.0f} s"
+        trouble = self.streams.find_trouble()
+        if trouble is not None:
+            return trouble
         age = self.queue.oldest_seconds()
         if age > QUEUE_SECONDS:
             return f"the work queue is stuck: a job has been in it for {age:.0f} s"
@@ -54,4 +62,5 @@ class Pulse:
 
     def describe(self) -> Mapping[str, int]:
         """Figures for whoever looks at /healthz."""
-        return {"queued": len(self.queue), "unheardWrites": len(self._expected)}
+        silent = self.streams.silent_seconds()
+        return {"queued": len(self.queue), "unheardWrites": len(self._expected), "silentSeconds": silent}

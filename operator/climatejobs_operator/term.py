@@ -43,7 +43,7 @@ class Term:
 
     def __init__(self, cluster: Cluster, credentials: Credentials, settings: Settings, metrics: Metrics) -> None:
         def open_session() -> kopf.AiohttpSession:
-            session = credentials.open_session(metrics.measure_call)
+            session = credentials.open_session(metrics.measure_call, self.pulse.streams.follow)
             return kopf.AiohttpSession(server=credentials.server, aiohttp_session=session)
 
         self._settings = settings

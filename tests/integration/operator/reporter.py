@@ -46,9 +46,14 @@ def sign_again(token: str, key: str, **claims: object) -> str:
 
 def read_measurements(port: int) -> str:
     """What an operator's /metrics says."""
+    return read_page(port, "/metrics")
+
+
+def read_page(port: int, path: str) -> str:
+    """What an operator answers at its port for probes, whatever the status."""
     connection = HTTPConnection("127.0.0.1", port, timeout=20)
     try:
-        connection.request("GET", "/metrics")
+        connection.request("GET", path)
         return connection.getresponse().read().decode()
     finally:
         connection.close()

@@ -3,6 +3,7 @@
 A real API server and the real Job controller; a proxy between them and the operator brings the faults.
 """
 
+import json
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.integration.conftest import ControlPlane, cluster_tool
 from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.kubelet import Kubelet, success_message
 from tests.integration.operator.proxy import Proxy
+from tests.integration.operator.reporter import free_port, read_page
 
 pytestmark = pytest.mark.integration
 
@@ -44,6 +46,11 @@ def run(climate_jobs: ClimateJobs, kubelet: Kubelet, name: str) -> None:
     kubelet.finish(pod, ExitCode.DONE, success_message())
     assert climate_jobs.wait_for(name, "Succeeded")["status"]["attempts"] == 1
     assert len(kubelet.pods(name)) == 1
+
+
+def read_health(port: int) -> Manifest:
+    """What an operator's /healthz says."""
+    return json.loads(read_page(port, "/healthz"))
 
 
 class TestAWatch:
@@ -92,6 +99,16 @@ class TestAWatch:
         proxy.filter = lambda _event: 0
         stopped_operator.start(resync_seconds=1)
         run(climate_jobs, kubelet, "unheard")
+
+    def test_that_is_silent_shows_at_the_probe_and_is_not_given_up_at_once(
+        self, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet
+    ) -> None:
+        port = free_port()
+        stopped_operator.start(probe_port=port)
+        run(climate_jobs, kubelet, "heard")
+        proxy.filter = lambda _event: 0
+        wait_until(lambda: read_health(port).get("silentSeconds", 0) >= 2, "the silence to be told of", 20)
+        assert read_health(port)["status"] == "ok"
 
     def test_that_loses_and_repeats_events_does_no_harm(
         self, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet

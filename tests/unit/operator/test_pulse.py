@@ -7,6 +7,7 @@ from climatejobs_operator.health import Health
 from climatejobs_operator.metrics import Metrics
 from climatejobs_operator.probes import build_app
 from climatejobs_operator.pulse import ECHO_SECONDS, QUEUE_SECONDS, Pulse
+from climatejobs_operator.streams import SILENT_SECONDS
 from climatejobs_operator.workqueue import WorkQueue
 from tests.unit.operator.candidates import Candidates
 from tests.unit.operator.timetable import ManualTimetable
@@ -61,3 +62,10 @@ async def test_the_probe_answers_200_or_503(pulse: Pulse, timetable: ManualTimet
         answer = await client.get("/healthz")
         assert answer.status == 503
         assert "silent" in (await answer.json())["reason"]
+
+
+def test_a_watch_that_is_dead_is_trouble_although_nothing_was_written(pulse: Pulse, timetable: ManualTimetable) -> None:
+    pulse.streams.note_answer("pods", int)
+    timetable.advance(SILENT_SECONDS + 1)
+    assert "the watch of pods is dead" in (pulse.find_trouble() or "")
+    assert pulse.describe()["silentSeconds"] == SILENT_SECONDS + 1
