@@ -18,6 +18,8 @@ from climatejobs.faults import quote
 MAX_ID_LENGTH = 128
 DATASET_ID = rf"^[a-z0-9][a-z0-9_-]{{0,{MAX_ID_LENGTH - 1}}}$"
 VERSION = r"^[0-9a-z-]{8,80}$"
+ABANDONED_SECONDS = 24 * 3600
+"""When nobody has been at work for so long in what is under construction, whoever comes across it may remove it."""
 
 DatasetId = Annotated[str, Field(pattern=DATASET_ID)]
 Version = Annotated[str, Field(pattern=VERSION)]

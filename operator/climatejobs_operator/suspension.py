@@ -5,11 +5,14 @@ controller counts from the resumption. So neither the suspension nor the wait fo
 status says since when it lasts, for when there is no such Job any more, whoever deleted it.
 
 Of pods that share the work, the Job controller counts the failures on the pods themselves, and a suspension takes them
-away. Such a Job would see as many failures again, so it goes on as another one, with the attempts that are left.
+away. Such a Job would see as many failures again, so it goes on as another one, with the attempts that are left. So
+does one that was held for long: what its pods had done may have been removed as abandoned, and the Job controller would
+not have it done again. Pods whose part is still there find that out and end at once.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from climatejobs.datasets import ABANDONED_SECONDS
 from climatejobs.model import ClimateJobStatus, Phase
 from climatejobs.names import Reason
 from climatejobs_operator.actions import DeleteJob, ResumeJob, SuspendJob
@@ -18,6 +21,8 @@ from climatejobs_operator.line import plan_waiting
 from climatejobs_operator.observation import Decision, Observation
 
 HELD = "Suspended: it goes on when spec.suspend is false again."
+KEPT_SECONDS = ABANDONED_SECONDS / 2
+"""Parts of a shared result are there for so long, and for long enough after that to begin again."""
 
 
 def plan_suspension(seen: Observation, job: Job, current: ClimateJobStatus, now: datetime) -> Decision:
@@ -49,7 +54,8 @@ def plan_resumption(seen: Observation, job: Job, current: ClimateJobStatus, now:
         return Decision(waiting.model_copy(update={"message": message}), Reason.SUSPENDING)
     if seen.place is not None:
         return plan_waiting(waiting, seen.climatejob.status, seen.place, now)
-    if job.shared and (current.attempts or 1) > 1:
+    kept = waiting.held_since is None or now - waiting.held_since < timedelta(seconds=KEPT_SECONDS)
+    if job.shared and ((current.attempts or 1) > 1 or not kept):
         # It is held until the other Job is made: before that, it may have to stand in line once more.
         replaced = waiting.model_copy(update={"job_name": None})
         return Decision(replaced, Reason.RESUMED, (DeleteJob(job.metadata.name, job.metadata.uid),))

@@ -23,9 +23,7 @@ from climatejobs_runner.storage import Place, Storage
 from climatejobs_runner.stores import StoreReader
 
 OWN_LEFTOVER_SECONDS = 120
-"""Age of the heartbeat after which staging of an earlier attempt at the same job is removed."""
-ANY_LEFTOVER_SECONDS = 24 * 3600
-"""The same for staging of any job."""
+"""Age of the heartbeat after which staging of an earlier attempt at the same job is removed; others' is kept longer."""
 SHARED = ".shared-"
 """What the name of a folder begins with in which several attempts build one version."""
 HEARTBEAT = "heartbeat"
@@ -167,7 +165,7 @@ def _remove_leftovers(dataset_id: str, own: Staging) -> None:
                 storage.touch(folder / HEARTBEAT)
             continue
         same_job = name.startswith(f"{_STAGING}{own.attempt.job_uid}-")
-        if now - beats[0] > (OWN_LEFTOVER_SECONDS if same_job else ANY_LEFTOVER_SECONDS):
+        if now - beats[0] > (OWN_LEFTOVER_SECONDS if same_job else datasets.ABANDONED_SECONDS):
             _remove_leftover(storage, dataset_id, folder, own.attempt.data.versions(dataset_id))
 
 

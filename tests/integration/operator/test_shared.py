@@ -2,9 +2,11 @@
 
 import pytest
 
+from climatejobs import names
 from climatejobs.names import ExitCode
 from tests.cluster_objects import ClimateJobs, Manifest, wait_until
 from tests.integration.conftest import ControlPlane
+from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.kubelet import ECHO_OUTPUTS, Kubelet, share_message, success_message
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("operator")]
@@ -88,6 +90,38 @@ def test_a_suspension_gives_no_share_more_attempts(climate_jobs: ClimateJobs, ku
     status = climate_jobs.wait_for("held", "Failed")["status"]
     assert status["attempts"] == 2
     assert status["error"]["detail"].startswith("in shard 2 of 2 (index 1): ")
+
+
+def test_after_a_suspension_of_days_every_share_runs_again_at_the_same_attempt(
+    control_plane: ControlPlane, operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet
+) -> None:
+    climate_jobs.create("weekend", parallelism=2, maxAttempts=1, timeoutSeconds=1000)
+    pods = pods_by_index(kubelet, "weekend", 2)
+    for pod in pods.values():
+        kubelet.run(pod)
+    climate_jobs.wait_for("weekend", "Running")
+    finish_share(kubelet, pods[0], 2)
+    climate_jobs.patch_spec("weekend", suspend=True)
+    climate_jobs.wait_for("weekend", "Suspended")
+    operator.kill()
+    days = {"startedAt": "2026-01-01T00:00:00Z", "heldSince": "2026-01-01T00:00:10Z"}
+    control_plane.objects.patch_status(
+        names.KIND, "weekend", climate_jobs.namespace, {"status": days}, version=names.API_VERSION
+    )
+    operator.start()
+    climate_jobs.patch_spec("weekend", suspend=False)
+
+    def again() -> dict[int, Manifest] | None:
+        old = {pod["metadata"]["uid"] for pod in pods.values()}
+        found = {index_of(pod): pod for pod in kubelet.pods("weekend") if pod["metadata"]["uid"] not in old}
+        return found if len(found) == 2 else None
+
+    second = wait_until(again, "a pod for each share", 30)
+    finish_share(kubelet, second[0], 2)
+    kubelet.finish(second[1], ExitCode.DONE, success_message())
+    status = climate_jobs.wait_for("weekend", "Succeeded")["status"]
+    assert status["attempts"] == 1
+    assert "heldSince" not in status
 
 
 def running(kubelet: Kubelet, job: str) -> list[Manifest]:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import uvicorn
 
+from climatejobs import datasets
 from climatejobs_api.app import create_app
 from climatejobs_api.settings import Settings
-from climatejobs_runner import publication
 from tests.integration.runner.conftest import Json, Runner, contents, open_zarr, weather, write_netcdf
 from tests.object_store import BUCKET
 from tests.unit.api.memory_jobs import MemoryJobs
@@ -72,7 +72,7 @@ def test_what_a_killed_publisher_left_is_not_there_and_goes_with_time(bucket_run
     (staging / "publishing").write_text(abandoned)
     heartbeat = staging / "heartbeat"
     heartbeat.touch()
-    moment = time.time() - publication.ANY_LEFTOVER_SECONDS - 60
+    moment = time.time() - datasets.ABANDONED_SECONDS - 60
     os.utime(heartbeat, (moment, moment))
     bucket_runner.resample("source", "1D", overwrite=True)
     assert [path for path in versions.rglob("*") if abandoned in str(path) and path.is_file()] == []

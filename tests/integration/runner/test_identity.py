@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from climatejobs import datasets
 from climatejobs_runner import publication
 from tests.integration.runner.conftest import Json, Runner, contents, weather, write_netcdf
 
@@ -120,7 +121,7 @@ def test_leftovers_are_removed_by_their_age(runner: Runner, source: Json) -> Non
         "job-1-old": publication.OWN_LEFTOVER_SECONDS + 60,
         "job-1-young": publication.OWN_LEFTOVER_SECONDS - 60,
         "job-2-young": publication.OWN_LEFTOVER_SECONDS + 60,
-        "job-2-old": publication.ANY_LEFTOVER_SECONDS + 60,
+        "job-2-old": datasets.ABANDONED_SECONDS + 60,
     }
     for name, age in ages.items():
         leave_behind(versions / f".staging-{name}", age)

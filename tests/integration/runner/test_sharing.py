@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from climatejobs import datasets
 from tests.integration.runner import attempts
 from tests.integration.runner.conftest import Json, Runner, contents, open_zarr, weather, write_netcdf
 
@@ -161,6 +162,20 @@ def test_a_shard_that_is_repeated_after_the_end_says_the_same_again(jobs: Jobs) 
     assert contents(jobs.store([again])) == before
     other = (teller + 1) % 3
     assert jobs.run("job", (other, 3)) == {"shard": {"index": other, "of": 3}}
+
+
+def test_parts_that_were_removed_as_abandoned_are_missing_until_their_shards_run_again(jobs: Jobs) -> None:
+    """As of a job that was suspended for longer than a day. The operator has all shards run again then."""
+    jobs.run("held", (0, 2), overwrite=True)
+    folder = jobs.data / "datasets/source_1d_mean/versions/.shared-held"
+    moment = time.time() - datasets.ABANDONED_SECONDS - 60
+    os.utime(folder / "heartbeat", (moment, moment))
+    alone = jobs.store([jobs.run("other", overwrite=True)])
+    assert not (folder / "done-0.json").exists()
+    assert jobs.run("held", (1, 2), overwrite=True) == {"shard": {"index": 1, "of": 2}}
+    documents = [jobs.run("held", (index, 2), overwrite=True) for index in range(2)]
+    assert [list(document) for document in documents] == [["outputs"], ["shard"]]
+    assert same(jobs.store(documents), alone)
 
 
 def test_an_equal_result_is_found_by_every_shard(jobs: Jobs) -> None:

@@ -8,6 +8,7 @@ from climatejobs.results import ResultDocument, ShardDone
 from climatejobs_operator.actions import CreateJob, DeleteJob, LookAgain, ResumeJob
 from climatejobs_operator.observation import Place
 from climatejobs_operator.pods import Pod
+from climatejobs_operator.suspension import KEPT_SECONDS
 from tests.unit.operator.builders import (
     NOW,
     OUTPUTS,
@@ -134,6 +135,22 @@ def test_after_a_suspension_without_a_failure_its_job_goes_on() -> None:
     held = make_job(retries_per_index=2, suspend=True, suspended=True)
     plan = plan_for(shared({**RUNNING, "phase": "Suspended", "heldSeconds": 0}), held)
     assert plan.actions == (ResumeJob("job", "1"),)
+
+
+def test_after_a_long_suspension_all_shares_run_again_at_no_cost_of_an_attempt() -> None:
+    """What a share had done may have been removed meanwhile, and the Job controller would not repeat it."""
+    status = {**RUNNING, "phase": "Suspended", "heldSeconds": 0, "startedAt": at(-KEPT_SECONDS - 40)}
+    held = make_job(retries_per_index=2, deadline=60, suspend=True, suspended=True)
+
+    def resume(seconds: float) -> Any:
+        return plan_for(shared({**status, "heldSince": at(-seconds)}, timeoutSeconds=100), held, share_done(0))
+
+    assert resume(KEPT_SECONDS - 1).actions == (ResumeJob("job", "1"),)
+    replaced = resume(KEPT_SECONDS)
+    assert replaced.actions == (DeleteJob("job", "uid-of-batch-job"),)
+    again = plan_for(shared(replaced.status.to_manifest(), timeoutSeconds=100))
+    assert again.actions[-1] == CreateJob(attempts_before=0, deadline_seconds=60)
+    assert figures(again) == (Phase.RETRYING, 1)
 
 
 def test_a_job_that_completed_without_outputs_is_followed_by_another_attempt() -> None:
