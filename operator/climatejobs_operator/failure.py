@@ -5,7 +5,13 @@ import re
 from climatejobs import names
 from climatejobs.model import ErrorDetail
 from climatejobs.results import parse_result
-from climatejobs_operator.error_details import MAX_DETAIL, make_error, shorten
+from climatejobs_operator.error_details import (
+    MAX_DETAIL,
+    describe_too_little_memory,
+    is_for_want_of_memory,
+    make_error,
+    shorten,
+)
 from climatejobs_operator.jobs import JobCondition
 from climatejobs_operator.pods import Pod, Terminated
 
@@ -48,6 +54,8 @@ def _describe_exit(pod: Pod, terminated: Terminated, attempt: int, memory: str) 
             exit_code=code,
             attempt=attempt,
         )
+    if terminated.reason == "StartError":
+        return _describe_start_error(terminated, attempt)
     if pod.disrupted or pod.status.reason == "Evicted":
         return make_error(
             "disrupted",
@@ -188,6 +196,17 @@ def format_duration(seconds: int) -> str:
         if count:
             parts.append(f"{count} {unit}")
     return " ".join(parts) or "0 s"
+
+
+def _describe_start_error(terminated: Terminated, attempt: int) -> ErrorDetail:
+    """A container that was made and could not be started: the kubelet does not try that again."""
+    told, code = terminated.message or "no reason given", terminated.exit_code
+    if is_for_want_of_memory(told):
+        detail = f"the pod had too little memory to be started: {told}"
+        return describe_too_little_memory(detail, exit_code=code, attempt=attempt)
+    return make_error(
+        "not-started", "Not started", f"the runner could not be started: {told}", exit_code=code, attempt=attempt
+    )
 
 
 def _never_ran(pod: Pod, attempt: int) -> ErrorDetail:

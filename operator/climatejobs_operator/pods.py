@@ -111,7 +111,11 @@ class Pod(KubernetesModel):
     def started_at(self) -> datetime | None:
         """When the runner started, whether or not it still runs."""
         terminated = self.runner.terminated
-        return terminated.started_at if terminated is not None else self.running_since
+        if terminated is None:
+            return self.running_since
+        started = terminated.started_at
+        # Of a container that could not be started, the kubelet says the beginning of time.
+        return started if started is not None and started.timestamp() > 0 else None
 
     @property
     def ended(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from climatejobs.model import ErrorDetail
-from climatejobs_operator.error_details import make_error
+from climatejobs_operator.error_details import describe_too_little_memory, is_for_want_of_memory, make_error
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import ClusterWarning
 from climatejobs_operator.pods import Pod, PodCondition
@@ -73,6 +73,8 @@ def describe_waiting(pod: Pod, warning: ClusterWarning | None, now: datetime) ->
         message = f"The image {image} cannot be pulled ({waiting.reason}): {told}"
         hint = f"{_INSTALLATION} is the image's name right, does the node reach the registry, may it pull from there?"
         return Wait(message, make_error("image-pull", "Image cannot be pulled", message, hint=hint), since)
+    if is_for_want_of_memory(told):
+        return _describe_too_little_memory(waiting.reason, told, since)
     message = f"The runner cannot start ({waiting.reason}): {told}"
     hint = f"{_INSTALLATION} the settings of the runner's pod do not work on this cluster."
     return Wait(message, make_error("cannot-start", "Runner cannot start", message, hint=hint), since)
@@ -107,11 +109,14 @@ def _describe_creation(pod: Pod, since: datetime, warning: ClusterWarning | None
         hint = f"{_INSTALLATION} the volume behind the claim is not there, or not for this node."
         trouble = make_error("volume-not-mounted", "Volume cannot be mounted", message, hint=hint)
         return Wait(message, trouble, since, puzzle=pod.metadata.uid)
-    if "memory limit too low" in warning.note:
-        message = f"The pod has too little memory to be made ({warning.reason}): {warning.note}"
-        hint = "Submit again with more in resources.memory; the smallest computations take about 64Mi."
-        return Wait(message, make_error("out-of-memory", "Out of memory", message, hint=hint), since, pod.metadata.uid)
+    if is_for_want_of_memory(warning.note):
+        return _describe_too_little_memory(warning.reason, warning.note, since, pod.metadata.uid)
     return Wait(f"{starting} Latest warning ({warning.reason}): {warning.note}", puzzle=pod.metadata.uid)
+
+
+def _describe_too_little_memory(reason: str, told: str, since: datetime, puzzle: str | None = None) -> Wait:
+    message = f"The pod has too little memory to be made ({reason}): {told}"
+    return Wait(message, describe_too_little_memory(message), since, puzzle)
 
 
 def _shorten_refusal(note: str) -> str:

@@ -1,5 +1,7 @@
 """What a job says of pods that do not come or do not go: a real API server and the real Job controller."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, wait_until
@@ -8,6 +10,9 @@ from tests.integration.operator.conftest import OperatorProcess
 from tests.integration.operator.kubelet import Kubelet
 
 pytestmark = pytest.mark.integration
+
+START_TIMEOUT = 14
+"""Seconds; the events of a pod are asked for after 10."""
 
 
 @pytest.fixture
@@ -104,3 +109,48 @@ def test_a_job_whose_image_cannot_be_pulled_fails_after_a_while(
     assert status["error"]["detail"].endswith("(ErrImagePull): no such image"), "the words that say more"
     assert status["attempts"] == 1
     wait_until_nothing_is_left(objects, kubelet, climate_jobs.namespace, "imageless")
+
+
+def test_a_job_whose_memory_does_not_do_for_making_its_pod_fails_after_a_while(
+    stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet, objects: ClusterObjects
+) -> None:
+    told = (
+        "runc create failed: unable to start container process: container init was OOM-killed (memory limit too low?)"
+    )
+    reasons = {"no-sandbox": "FailedCreatePodSandBox", "no-container": "CreateContainerError"}
+    stopped_operator.start(start_timeout_seconds=START_TIMEOUT)
+    for name in reasons:
+        climate_jobs.create(name, resources={"memory": "1Mi"})
+    pods = {name: kubelet.await_pod(name) for name in reasons}
+    kubelet.wait(pods["no-sandbox"], "ContainerCreating", "")
+    warn(objects, pods["no-sandbox"], reasons["no-sandbox"], told)
+    kubelet.wait(pods["no-container"], reasons["no-container"], told)
+    for name in ("no-container", "no-sandbox"):
+        message = f"The pod has too little memory to be made ({reasons[name]}): {told}"
+        assert wait_for_message(climate_jobs, name, message)["phase"] == "Pending"
+    for name, pod in pods.items():
+        status = climate_jobs.wait_for(name, "Failed", seconds=30)["status"]
+        assert status["error"]["title"] == "Out of memory"
+        assert reasons[name] in status["error"]["detail"]
+        assert status["error"]["hint"].startswith("Submit again with more in resources.memory")
+        made, ended = pod["metadata"]["creationTimestamp"], status["finishedAt"]
+        assert datetime.fromisoformat(ended) - datetime.fromisoformat(made) >= timedelta(seconds=START_TIMEOUT)
+        wait_until_nothing_is_left(objects, kubelet, climate_jobs.namespace, name)
+
+
+def warn(objects: ClusterObjects, pod: Manifest, reason: str, message: str) -> None:
+    """Say something of a pod in an event, as the kubelet does."""
+    metadata = pod["metadata"]
+    objects.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{metadata['name']}.1", "namespace": metadata["namespace"]},
+            "involvedObject": {"kind": "Pod", **{key: metadata[key] for key in ("name", "namespace", "uid")}},
+            "type": "Warning",
+            "reason": reason,
+            "message": message,
+            "lastTimestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        },
+        metadata["namespace"],
+    )

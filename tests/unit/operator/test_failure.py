@@ -25,6 +25,12 @@ from tests.unit.operator.builders import ended_pod, make_pod
         (ended_pod(exit_code=143, disrupted=True), "disrupted", "EvictionByEvictionAPI"),
         (make_pod(phase="Failed", reason="OutOfcpu", message="not enough"), "not-started", "OutOfcpu: not enough"),
         (make_pod(phase="Failed", deleting=0), "stopped", "deleted before it computed"),
+        (
+            ended_pod(exit_code=128, reason="StartError", message="init was OOM-killed (memory limit too low?)"),
+            "out-of-memory",
+            "too little memory to be started: init was OOM-killed",
+        ),
+        (ended_pod(exit_code=128, reason="StartError", message="no such file"), "not-started", "started: no such file"),
     ],
 )
 def test_a_failed_pod_is_explained(pod: Pod, kind: str, words: str) -> None:

@@ -154,15 +154,34 @@ class TestAPodThatCannotStart:
             "Volume"
         )
 
-    def test_fails_the_job_when_its_memory_does_not_do_for_making_the_container(self) -> None:
-        told = ClusterWarning(
-            "FailedCreatePodSandBox", "runc create failed: container init was OOM-killed (memory limit too low?)"
-        )
+    @pytest.mark.parametrize(
+        "told",
+        [
+            "runc create failed: container init was OOM-killed (memory limit too low?)",
+            'failed to start sandbox container task "b63da": cannot start a stopped process: unknown',
+        ],
+    )
+    def test_fails_the_job_when_its_memory_does_not_do_for_making_the_sandbox(self, told: str) -> None:
+        warning = ClusterWarning("FailedCreatePodSandBox", told)
         climatejob = make_climatejob(status=PENDING)
-        message = plan_for(climatejob, make_job(), scheduled_pod(-20), warning=told).status.message or ""
+        message = plan_for(climatejob, make_job(), scheduled_pod(-20), warning=warning).status.message or ""
         assert message.startswith("The pod has too little memory to be made (FailedCreatePodSandBox)")
-        failed = plan_for(climatejob, make_job(), scheduled_pod(-PATIENCE), warning=told)
+        failed = plan_for(climatejob, make_job(), scheduled_pod(-PATIENCE), warning=warning)
         assert error_of(failed)[0] == "Out of memory"
+
+    @pytest.mark.parametrize("reason", ["CreateContainerError", "RunContainerError"])
+    @pytest.mark.parametrize(
+        "told",
+        [
+            "container init was OOM-killed (memory limit too low?)",
+            "Minimum memory limit allowed is 6MB",
+            'failed to write "1048576": write /sys/fs/cgroup/x/memory.max: device or resource busy',
+        ],
+    )
+    def test_fails_the_job_when_its_memory_does_not_do_for_making_the_container(self, reason: str, told: str) -> None:
+        pod = scheduled_pod(-PATIENCE, state={"waiting": {"reason": reason, "message": told}})
+        title, detail = error_of(plan_for(make_climatejob(status=PENDING), make_job(), pod))
+        assert (title, detail) == ("Out of memory", f"The pod has too little memory to be made ({reason}): {told}")
 
 
 def test_a_deadline_says_what_the_job_waited_for_all_the_time() -> None:
@@ -218,3 +237,9 @@ def test_trouble_of_a_new_pod_is_told_at_once() -> None:
 
     assert plan.status.message is not None
     assert "ErrImagePull" in plan.status.message
+
+
+def test_a_container_that_could_not_be_started_has_not_begun_in_1970() -> None:
+    failed = ended_pod(exit_code=128, reason="StartError", message="no such file", started=-NOW.timestamp())
+    plan = plan_for(make_climatejob(status=PENDING), make_job(), failed)
+    assert (figures(plan), plan.status.started_at) == ((Phase.RETRYING, 2), None)
