@@ -49,7 +49,9 @@ def _succeed(
             "message": "Done." if attempts == 1 else f"Done at attempt {attempts}.",
             "attempts": attempts,
             "retry_at": None,
-            "progress": progress.model_copy(update={"percent": 100, "rate": None, "time": ended_at}),
+            "progress": progress.model_copy(
+                update={"percent": 100, "done": progress.total, "rate": None, "time": ended_at}
+            ),
             "started_at": status.started_at or started_at,
             "finished_at": ended_at,
             "job_name": seen.climatejob.metadata.name,

@@ -12,7 +12,8 @@ JOB_SECONDS = 1.0
 def combine(reports: Mapping[int, Progress], shards: int, completed: Collection[int] = ()) -> Progress | None:
     """The progress of a job whose pods have reported; by the index of their share, from 0.
 
-    Of several, percent is the mean over all shares; what is counted is the sum, and only said where each has said it.
+    Of several, what is counted is the sum, and percent follows from it. Where one has not said how much it has to do,
+    there is no sum, and percent is the mean over all shares.
     """
     if not reports:
         return None
@@ -21,18 +22,25 @@ def combine(reports: Mapping[int, Progress], shards: int, completed: Collection[
     told = {index: report for index, report in reports.items() if index < shards}
     if not told:
         return None
-    latest = max(told.values(), key=lambda report: report.time.timestamp() if report.time is not None else 0.0)
-    done = [100 if index in completed else told[index].percent if index in told else 0 for index in range(shards)]
-    counted = [report for report in told.values() if report.total is not None and report.done is not None]
-    complete = len(counted) == shards and len({report.unit for report in counted}) == 1
-    rates = [report.rate for index, report in told.items() if report.rate is not None and index not in completed]
+    counted = {
+        index: (report.total if index in completed else report.done, report.total)
+        for index, report in told.items()
+        if report.total is not None and report.done is not None
+    }
+    working = {index: told[index] for index, (_, total) in counted.items() if total}  # others have no part, and no unit
+    latest = max((working or told).values(), key=lambda report: report.time.timestamp() if report.time else 0.0)
+    if len(counted) < shards or len({report.unit for report in working.values()}) != 1:
+        shares = [100 if index in completed else told[index].percent if index in told else 0 for index in range(shards)]
+        unsaid = dict.fromkeys(("done", "total", "unit", "rate"))
+        return latest.model_copy(update={"percent": sum(shares) // shards, **unsaid})
+    done, total = (sum(numbers) for numbers in zip(*counted.values(), strict=True))
+    rates = [report.rate for index, report in working.items() if report.rate is not None and index not in completed]
     return latest.model_copy(
         update={
-            "percent": sum(done) // shards,
-            "done": sum(report.done or 0 for report in counted) if complete else None,
-            "total": sum(report.total or 0 for report in counted) if complete else None,
-            "unit": latest.unit if complete else None,
-            "rate": round(sum(rates), 3) if rates and complete else None,
+            "percent": min(100, done * 100 // total),
+            "done": done,
+            "total": total,
+            "rate": round(sum(rates), 3) if rates else None,
         }
     )
 

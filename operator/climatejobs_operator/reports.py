@@ -59,9 +59,12 @@ class Reports:
         return self._results.get(name)
 
     def progress_of(self, seen: Observation) -> Progress | None:
-        """The progress to write now; None where there is no news, or it is not time yet."""
+        """The progress to write now; None where there is no news, or it is not time yet.
+
+        With a result it always is, as that is written at once.
+        """
         name = seen.climatejob.metadata.name
-        if self._timetable.due_seconds(name, self._clock()) != 0:
+        if self._timetable.due_seconds(name, self._clock()) != 0 and name not in self._results:
             return None
         completed = {pod.index or 0 for pod in seen.pods if pod.ended and not pod.failed}
         return combine(self._progress.get(name, {}), seen.climatejob.spec.parallelism, completed)

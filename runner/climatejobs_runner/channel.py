@@ -64,6 +64,7 @@ class Channel:
     _latest: Progress | None = field(default=None, init=False)
     _news: threading.Condition = field(default_factory=threading.Condition, init=False)
     _closed: bool = field(default=False, init=False)
+    _refused: bool = field(default=False, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -91,6 +92,16 @@ class Channel:
         with self._news:
             self._closed = True
             self._news.notify()
+
+    def finish(self) -> None:
+        """Send the last progress if it has not been, once: of work that is shared, the others report the result."""
+        with self._news:
+            progress, self._latest = self._latest, None
+        self.close()
+        if self._thread is not None:
+            self._thread.join(PROGRESS_SECONDS)
+        if progress is not None and not self._refused:
+            self._try({"progress": progress.to_manifest()}, PROGRESS_SECONDS)
 
     def deliver(self, outputs: Mapping[str, JsonValue]) -> bool:
         """Report the result; whether it was taken. Gives up after a few seconds, or as soon as it is refused."""
@@ -121,6 +132,7 @@ class Channel:
             status, said = self._try({"progress": progress.to_manifest()}, PROGRESS_SECONDS)
             due = self.clock() + INTERVAL_SECONDS
             if status not in (None, TAKEN, ASK_AGAIN):
+                self._refused = True
                 _log(f"The operator takes no reports of progress: {said}")
                 return
             if status != TAKEN and not failing:

@@ -34,6 +34,8 @@ def carry_out(arguments: Sequence[str], environment: Mapping[str, str], stop: St
     status = _report(document, options, ExitCode.DONE)
     if channel is not None and document.outputs is not None and status == ExitCode.DONE:
         channel.deliver(document.outputs)
+    elif channel is not None:
+        channel.finish()
     return status
 
 

@@ -32,6 +32,31 @@ def test_progress_is_seen_while_a_job_runs_and_its_result_before_the_job_control
     wait_until(lambda: completed(objects, "teller"), "the Job to be Complete as well", 30)
 
 
+def test_progress_of_pods_that_share_a_job_is_that_of_all_together(climate_jobs: ClimateJobs) -> None:
+    """`echo` is not divided: one pod counts the seconds, and the others say that they have nothing to do."""
+    seconds = 5
+    climate_jobs.create(
+        "tellers", inputs={"message": "told", "pause": seconds}, parallelism=3, resources={"cpu": "100m"}
+    )
+
+    def on_its_way() -> Manifest | None:
+        progress: Manifest = climate_jobs.get("tellers").get("status", {}).get("progress") or {}
+        return progress if "total" in progress and 0 < progress["percent"] < 100 else None
+
+    progress = wait_until(on_its_way, "the progress of all", 30)
+    assert (progress["total"], progress["unit"], progress["message"]) == (seconds, "seconds", "Echoing")
+    assert progress["percent"] == 100 * progress["done"] // seconds
+    assert 0 < progress["rate"] < 2
+    status = climate_jobs.wait_for("tellers", "Succeeded", "Failed")["status"]
+    progress = status["progress"]
+    assert (status["phase"], progress["percent"], progress["done"], progress["total"]) == (
+        "Succeeded",
+        100,
+        seconds,
+        seconds,
+    )
+
+
 @pytest.fixture
 def two_operators(installation: Installation, objects: ClusterObjects) -> Iterator[None]:
     def ready(count: int) -> bool:

@@ -107,6 +107,8 @@ def test_three_pods_share_a_computation_and_give_the_bytes_of_one(
     assert shared["version"] != alone["version"]
     assert open_result(shared).equals(open_result(alone))
     status = climate_jobs.get(location.rsplit("/", 1)[-1])["status"]
+    progress = status["progress"]
+    assert (progress["percent"], progress.get("done")) == (100, progress.get("total"))
 
     def all_completed() -> bool:
         """The result is reported by one of the pods, while the others may still be about to end."""

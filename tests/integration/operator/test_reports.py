@@ -3,14 +3,16 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from climatejobs.names import ExitCode
+from climatejobs_operator.pods import COMPLETION_INDEX
 from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, wait_until
 from tests.integration.conftest import ControlPlane
 from tests.integration.operator.conftest import OperatorProcess
-from tests.integration.operator.kubelet import ECHO_OUTPUTS, Kubelet, success_message
+from tests.integration.operator.kubelet import ECHO_OUTPUTS, Kubelet, share_message, success_message
 from tests.integration.operator.reporter import Kiosk, Reporter, free_port, read_measurements, sign_again
 
 pytestmark = pytest.mark.integration
@@ -236,6 +238,41 @@ class TestProgress:
         assert (shown["done"], shown["total"], shown["unit"], shown["rate"]) == (50, 100, "steps", 2.5)
         assert shown["message"] == "Echoing"
 
+    def test_of_pods_that_share_the_work_is_added_up(
+        self, reporter: Reporter, kiosk: Kiosk, climate_jobs: ClimateJobs, kubelet: Kubelet, objects: ClusterObjects
+    ) -> None:
+        def say(pod: Manifest, percent: int, total: int, rate: float | None = None) -> None:
+            counted = {"done": total * percent // 100, "total": total, "unit": "steps" if total else ""}
+            told = {"percent": percent, **counted, "message": "Working", **({"rate": rate} if rate else {})}
+            assert reporter.send(kiosk.token(pod), {"progress": told}) == (204, "")
+
+        def shown(**figures: object) -> bool:
+            progress: Manifest = climate_jobs.get("shared").get("status", {}).get("progress") or {}
+            return all(progress.get(name) == value for name, value in figures.items())
+
+        climate_jobs.create("shared", parallelism=4)
+        kubelet.await_pod("shared", 4)
+        pods = {int(pod["metadata"]["annotations"][COMPLETION_INDEX]): pod for pod in kubelet.pods("shared")}
+        for pod in pods.values():
+            kubelet.run(pod)
+        climate_jobs.wait_for("shared", "Running")
+        say(pods[0], 50, 100, 2.5)
+        wait_until(lambda: shown(percent=12, done=None, total=None, rate=None), "what one has said", 10)
+        say(pods[1], 20, 200, 1.5)
+        say(pods[2], 90, 100, 8.0)
+        say(pods[3], 0, 0)
+        wait_until(lambda: shown(percent=45, done=180, total=400, unit="steps", rate=12.0), "the sum", 10)
+        kubelet.finish(pods[2], ExitCode.DONE, share_message(2, of=4))
+        kubelet.finish(pods[3], ExitCode.DONE, share_message(3, of=4))
+        completed = partial(_completed, objects, "shared", climate_jobs.namespace)
+        wait_until(lambda: completed() == "2,3", "the Job controller to count them", 20)
+        say(pods[0], 60, 100, 2.0)
+        wait_until(lambda: shown(percent=50, done=200, total=400, rate=3.5), "what is done to count in full", 10)
+        say(pods[1], 95, 200, 1.5)
+        assert reporter.send(kiosk.token(pods[1]), RESULT) == (204, "")
+        progress = climate_jobs.get("shared")["status"]["progress"]
+        assert (progress["percent"], progress["done"], progress["total"], "rate" in progress) == (100, 400, 400, False)
+
 
 class TestAStandby:
     def test_passes_reports_on_to_the_leader_also_to_the_next_one(
@@ -272,3 +309,9 @@ def _condition(objects: ClusterObjects, name: str, namespace: str, type_: str) -
     job = objects.find("Job", name, namespace, version="batch/v1")
     conditions: list[Manifest] = (job or {}).get("status", {}).get("conditions") or []
     return any(condition["type"] == type_ and condition["status"] == "True" for condition in conditions)
+
+
+def _completed(objects: ClusterObjects, name: str, namespace: str) -> str | None:
+    """The shares that the Job controller has counted as done."""
+    job = objects.find("Job", name, namespace, version="batch/v1")
+    return (job or {}).get("status", {}).get("completedIndexes")

@@ -1,5 +1,6 @@
 """Progress of one job from several pods, and how often it is written."""
 
+from datetime import timedelta
 from itertools import pairwise
 
 from hypothesis import given
@@ -23,7 +24,7 @@ def test_of_one_pod_the_report_is_taken_as_it_is() -> None:
 def test_of_several_the_work_is_added_up() -> None:
     combined = combine({0: told(50, 200, rate=1.5), 1: told(10, 100, rate=0.5)}, 2)
     assert combined is not None
-    assert (combined.percent, combined.done, combined.total, combined.rate) == (30, 110, 300, 2.0)
+    assert (combined.percent, combined.done, combined.total, combined.rate) == (36, 110, 300, 2.0)
 
 
 def test_what_only_some_have_said_is_not_passed_off_as_the_whole() -> None:
@@ -33,9 +34,24 @@ def test_what_only_some_have_said_is_not_passed_off_as_the_whole() -> None:
 
 
 def test_a_share_that_is_done_counts_in_full_whatever_it_last_said() -> None:
-    combined = combine({0: told(50), 1: told(90)}, 2, completed={1})
+    combined = combine({0: told(50, rate=1.5), 1: told(90, rate=7.0)}, 2, completed={1})
     assert combined is not None
-    assert combined.percent == 75
+    assert (combined.percent, combined.done, combined.total, combined.rate) == (75, 150, 200, 1.5)
+    uncounted = combine({0: told(50), 1: told(90)}, 4, completed={1})
+    assert uncounted is not None
+    assert (uncounted.percent, uncounted.done) == (37, None)
+
+
+def test_a_share_that_has_nothing_to_do_counts_as_nothing() -> None:
+    """It has no unit, and its words are not those of the job."""
+    idle = Progress(percent=0, done=0, total=0, unit="", message="Nothing to do", time=NOW + timedelta(seconds=5))
+    combined = combine({0: told(50, message="Echoing"), 1: idle}, 2)
+    assert combined is not None
+    assert (combined.percent, combined.done, combined.total, combined.unit) == (50, 50, 100, "steps")
+    assert combined.message == "Echoing"
+    nothing = combine({0: idle, 1: idle}, 2, completed={0})
+    assert nothing is not None
+    assert (nothing.percent, nothing.total) == (50, None)
 
 
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=8), st.sets(st.integers(0, 7)))

@@ -126,3 +126,37 @@ def test_progress_that_is_refused_is_sent_no_more(
     assert channel.deliver({"message": "hello"})
     assert [next(iter(report)) for report in desk.reports] == ["progress", "outputs"]
     assert "takes no reports of progress" in capsys.readouterr().err
+
+
+def test_a_shard_that_ends_tells_how_much_it_has_done(desk: Desk, channel: Channel) -> None:
+    for percent in (1, 100):
+        channel.report(Progress(percent=percent))
+    channel.finish()
+    assert [report["progress"]["percent"] for report in desk.reports] == [100]
+    channel.report(Progress(percent=100))
+    channel.finish()
+    assert len(desk.reports) == 1
+
+
+def test_a_shard_that_ends_does_not_repeat_what_was_sent(
+    desk: Desk, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "INTERVAL_SECONDS", 0.0)
+    channel.report(Progress(percent=100))
+    wait_until(lambda: len(desk.reports) == 1, "the report", 5)
+    channel.finish()
+    assert len(desk.reports) == 1
+
+
+def test_a_shard_that_ends_says_nothing_where_progress_was_refused(
+    desk: Desk, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "INTERVAL_SECONDS", 0.01)
+    desk.statuses = [409]
+    channel.report(Progress(percent=1))
+    wait_until(
+        lambda: all(thread.name != "reports" for thread in threading.enumerate()) or None, "the thread to end", 5
+    )
+    channel.report(Progress(percent=2))
+    channel.finish()
+    assert len(desk.reports) == 1
