@@ -17,7 +17,7 @@ from tests.cluster_objects import ClimateJobs, ClusterObjects, wait_until
 CLUSTER = os.environ.get("CLIMATEJOBS_TEST_CLUSTER", "tests")
 NAMESPACE = "e2e"
 HURRIED = "e2e-hurried"
-"""Namespace of a release that runs one job of a submitter at a time, and that waits for nothing long."""
+"""Namespace of a release that runs one job of a submitter and two in all at a time, and that waits for nothing long."""
 START_TIMEOUT = 12
 """Seconds; what a mount fails of is asked for after 10."""
 JOB_RETENTION = 2
@@ -60,7 +60,8 @@ def hurried(cluster: Cluster, images: Images, installation: Installation) -> Ite
     """The release in the namespace `HURRIED`; the first has brought the definition."""
     assert installation.namespace != HURRIED
     second = Installation(cluster, HURRIED)
-    operator = f"operator.maxRunningPerSubmitter=1,operator.jobRetentionSeconds={JOB_RETENTION}"
+    limits = "operator.maxRunning=2,operator.maxRunningPerSubmitter=1"
+    operator = f"{limits},operator.jobRetentionSeconds={JOB_RETENTION}"
     runner = f"runner.startTimeoutSeconds={START_TIMEOUT},runner.resources.cpu=50m,runner.resources.memory=128Mi"
     try:
         second.install(images, ["--set", f"crds.enabled=false,{operator},{runner}"])

@@ -1,5 +1,6 @@
-"""The line for slots with real pods: one slot for each submitter."""
+"""The line for slots with real pods: one slot for each submitter, two in all."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -70,6 +71,22 @@ def test_another_submitter_does_not_wait_behind_them(hurried: Installation, clim
     climate_jobs.create("of-another", submittedBy=me)
     assert climate_jobs.wait_for("of-another", "Succeeded", "Failed")["status"]["phase"] == "Succeeded"
     assert climate_jobs.get("oldest")["status"]["phase"] == "Pending"
+
+
+def test_no_more_run_than_may_in_all_whoever_has_submitted_them(
+    api: httpx.Client, hurried: Installation, objects: ClusterObjects, climate_jobs: ClimateJobs
+) -> None:
+    me = hurried.kubectl("auth", "whoami", "--output", "jsonpath={.status.userInfo.username}")
+    climate_jobs.create("second", submittedBy=me, inputs=WITHOUT_END)
+    climate_jobs.wait_for("second", "Running")
+    third = {"process": "echo", "inputs": {"message": "at last"}, "submittedBy": "bob", "priority": 1}
+    manifest = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "third"}, "spec": third}
+    as_bob = ("--as", "bob", "--as-group", "system:masters")
+    hurried.kubectl("create", *as_bob, "--filename", "-", stdin=json.dumps(manifest))
+    wait_until(lambda: api.get("/jobs/third").json()["message"] == "Waiting in line, place 1.", "it to be told so", 20)
+    wait_until(lambda: sorted(find_runners(objects)) == ["first", "second"], "no other pod to be there", 20)
+    hurried.kubectl("delete", "climatejob", "second")
+    assert climate_jobs.wait_for("third", "Succeeded", "Failed", seconds=30)["status"]["phase"] == "Succeeded"
 
 
 def test_who_is_cancelled_or_deleted_in_line_leaves_it(

@@ -5,6 +5,7 @@ They are all there at the same time, so that the while is waited for once.
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 
 import pytest
 
@@ -29,9 +30,11 @@ def climate_jobs(hurried: Installation, objects: ClusterObjects) -> ClimateJobs:
 def troubles(hurried: Installation, objects: ClusterObjects, climate_jobs: ClimateJobs) -> Iterator[None]:
     before = read_operator(hurried)
     try:
-        change_operator(hurried, RUNNER_IMAGE=ABSENT_IMAGE, MAX_RUNNING_PER_SUBMITTER="0")
+        change_operator(hurried, RUNNER_IMAGE=ABSENT_IMAGE, MAX_RUNNING="0", MAX_RUNNING_PER_SUBMITTER="0")
         climate_jobs.create("imageless")
-        wait_until(lambda: len(find_leftovers(objects, HURRIED, "imageless")) == 2, "Job and pod to be made", 20)
+        climate_jobs.create("tiny", resources={"memory": "1Mi"})
+        for name in ("imageless", "tiny"):
+            wait_until(partial(has_pod, objects, name), "Job and pod to be made", 20)
         make_claim_of_nothing(objects)
         change_operator(hurried, RUNNER_IMAGE=before["RUNNER_IMAGE"], DATA_CLAIM=NOWHERE)
         set_limits(objects, quota="1200Mi", most="1Gi")
@@ -42,10 +45,15 @@ def troubles(hurried: Installation, objects: ClusterObjects, climate_jobs: Clima
     finally:
         hurried.kubectl("delete", "climatejobs", "--all")
         hurried.kubectl("delete", "limitrange,resourcequota", "--all")
-        changed = ("RUNNER_IMAGE", "DATA_CLAIM", "MAX_RUNNING_PER_SUBMITTER")
+        changed = ("RUNNER_IMAGE", "DATA_CLAIM", "MAX_RUNNING", "MAX_RUNNING_PER_SUBMITTER")
         change_operator(hurried, **{name: before[name] for name in changed})
         hurried.kubectl("delete", "pvc", NOWHERE, "--ignore-not-found", "--wait=false")
         hurried.kubectl("delete", "pv", NOWHERE, "--ignore-not-found", "--wait=false")
+
+
+def has_pod(objects: ClusterObjects, name: str) -> bool:
+    """Whether there are Job and pod of a ClimateJob."""
+    return len(find_leftovers(objects, HURRIED, name)) == 2
 
 
 def read_operator(installation: Installation) -> dict[str, str]:
@@ -143,6 +151,14 @@ def test_a_volume_that_is_not_there_is_named(objects: ClusterObjects, climate_jo
     wait_until(lambda: not find_leftovers(objects, HURRIED, "unmounted"), "Job and pod to be gone", 20)
 
 
+def test_too_little_memory_for_a_pod_is_named(objects: ClusterObjects, climate_jobs: ClimateJobs) -> None:
+    error = fail_in_time(climate_jobs, "tiny")
+    assert (error["type"], error["title"]) == ("urn:climatejobs:error:out-of-memory", "Out of memory")
+    assert error["detail"].startswith("The pod has too little memory to be made (")
+    assert error["hint"].startswith("Submit again with more in resources.memory")
+    wait_until(lambda: not find_leftovers(objects, HURRIED, "tiny"), "Job and pod to be gone", 20)
+
+
 def test_a_job_that_asks_for_more_than_is_allowed_is_told_so(
     objects: ClusterObjects, climate_jobs: ClimateJobs
 ) -> None:
@@ -160,7 +176,7 @@ def test_a_full_quota_is_named_and_waited_for(objects: ClusterObjects, climate_j
     assert "The namespace's quota leaves no room for the pod yet: exceeded quota: room" in status["message"]
     assert find_leftovers(objects, HURRIED, "crowded") == ["Job crowded"]
     objects.patch("ResourceQuota", "room", HURRIED, {"spec": {"hard": {"requests.memory": "4Gi"}}})
-    wait_until(lambda: len(find_leftovers(objects, HURRIED, "crowded")) == 2, "its pod to be made", 60)
+    wait_until(lambda: has_pod(objects, "crowded"), "its pod to be made", 60)
     climate_jobs.patch_spec("crowded", cancel=True)
     climate_jobs.wait_for("crowded", "Cancelled", seconds=20)
     wait_until(lambda: not find_leftovers(objects, HURRIED, "crowded"), "Job and pod to be gone", 20)
