@@ -81,7 +81,7 @@ def plan_course(seen: Observation, job: Job, now: datetime, settings: Settings) 
         }
     )
     if not job.spec.suspend:  # whoever let it go on may have died before saying so
-        current = end_hold(current, job.status.start_time or now)
+        current = end_hold(current, job.running_since or now)
     if seen.climatejob.spec.suspend:
         return plan_suspension(seen, job, current, now)
     if job.spec.suspend:

@@ -82,6 +82,11 @@ class Job(KubernetesModel):
         return self.spec.suspend and self.condition("Suspended") is not None
 
     @property
+    def running_since(self) -> datetime | None:
+        """Since when its time runs; a start from before a suspension stands until the Job controller sees its end."""
+        return self.status.start_time if self.condition("Suspended") is None else None
+
+    @property
     def was_suspended(self) -> bool:
         """Whether it is or ever was suspended."""
         return self.spec.suspend or any(condition.type == "Suspended" for condition in self.status.conditions)

@@ -98,8 +98,8 @@ def _begin_hold(seen: Observation, job: Job, status: ClimateJobStatus, now: date
 
 def _remaining_seconds(job: Job, now: datetime) -> int | None:
     """What is left of a Job's deadline; its clock stands still until the Job controller has seen that it goes on."""
-    deadline, start = job.spec.active_deadline_seconds, job.status.start_time
-    if deadline is None or start is None or job.condition("Suspended") is not None:
+    deadline, start = job.spec.active_deadline_seconds, job.running_since
+    if deadline is None or start is None:
         return deadline
     return max(1, deadline - int((now - start).total_seconds()))
 

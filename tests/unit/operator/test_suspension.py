@@ -188,6 +188,8 @@ def test_a_suspension_ends_with_its_job_going_on_also_where_that_could_not_be_sa
     resumed = make_job(started=-50, suspended=False)
     plan = plan_for(make_climatejob(status=status), resumed, running_pod(started=-40))
     assert (plan.status.phase, plan.status.held_seconds, plan.status.held_since) == (Phase.RUNNING, 300, None)
+    unheard = plan_for(make_climatejob(status=status), make_job(started=-900, suspended=True)).status
+    assert (unheard.held_seconds, unheard.held_since) == (350, None), "the Job controller has not seen it yet"
 
 
 def test_a_suspension_is_over_at_the_job_s_end() -> None:
