@@ -16,6 +16,7 @@ from climatejobs.datasets import DatasetOutput
 from climatejobs.errors import InvalidInput
 from climatejobs.names import Environment
 from climatejobs.processes import find_process
+from climatejobs.processes.subset import SUBSET, SubsetInputs
 from climatejobs.results import ResultDocument, ShardDone
 from climatejobs_runner.attempts import Attempt
 from climatejobs_runner.data_root import BUCKET, DataRoot
@@ -44,6 +45,8 @@ class Options(argparse.Namespace):
     shard: int | None
     shards: int | None
     job: str | None
+    bbox: list[float] | None
+    time: list[str] | None
     accumulated: list[str]
     not_accumulated: list[str]
     days: int
@@ -113,8 +116,21 @@ def _import(options: Options, attempt: Attempt) -> DatasetOutput:
         chunk_steps=options.chunk_steps,
         accumulated=tuple(options.accumulated),
         not_accumulated=tuple(options.not_accumulated),
+        part=_part(options),
     )
     return import_source(request, attempt)
+
+
+def _part(options: Options) -> SubsetInputs | None:
+    """What `--bbox` and `--time` select, by the rules of the process `subset`; None where all is wanted."""
+    selected: dict[str, JsonValue] = {}
+    if options.bbox is not None:
+        selected["bbox"] = [*options.bbox]
+    if options.time is not None:
+        selected["start"], selected["end"] = options.time
+    if not selected:
+        return None
+    return cast(SubsetInputs, SUBSET.validate_inputs({"source_dataset_id": options.id, **selected}))
 
 
 def _import_zones(options: Options, attempt: Attempt) -> dict[str, JsonValue]:
@@ -235,6 +251,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     bring.add_argument("--title", help="what people call the data set")
     bring.add_argument("--frequency", metavar="F", help="distance of the time steps, where the file does not show it")
+    bring.add_argument(
+        "--bbox", metavar=("W", "S", "E", "N"), nargs=4, type=float, help="cells whose centres lie in that box alone"
+    )
+    bring.add_argument(
+        "--time", metavar=("START", "END"), nargs=2, help="steps from one moment to another alone, both included"
+    )
     bring.add_argument(
         "--accumulated",
         metavar="V",

@@ -10,7 +10,6 @@ import numpy as np
 from pydantic import JsonValue
 
 from climatejobs.datasets import Coverage, Dataset, Variable
-from climatejobs.errors import NoData
 from climatejobs.footprints import BLOCK_BYTES, item_bytes, output_steps
 from climatejobs.processes.subset import SUBSET, SubsetInputs
 from climatejobs_runner.arrays import ArraySpec, Field, StepWriter, StoredArray, Values, time_field
@@ -20,13 +19,12 @@ from climatejobs_runner.grids import bounding_box
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.selection import (
     OpenDataset,
-    choose_columns,
-    choose_rows,
+    Parts,
+    choose_cells,
     choose_steps,
     choose_variables,
     clip,
     identify,
-    is_geographic,
     run_of,
 )
 from climatejobs_runner.storage import Place
@@ -44,8 +42,7 @@ class Subset:
 
     source: OpenDataset
     steps: slice
-    parts: dict[str, tuple[slice, ...]]
-    """Of each dimension after time, the runs that are taken, one after the other."""
+    parts: Parts
     fields: tuple[Field, ...]
     """Coordinates and other arrays without time, cut already."""
     dataset: Dataset
@@ -169,27 +166,8 @@ def plan_subset(inputs: SubsetInputs, source: OpenDataset, result_id: str, attem
     """Decide what a request comes to for a version of its source; raises `NoData` where nothing is selected."""
     variables = choose_variables(source.dataset, inputs.variables)
     steps = choose_steps(source, inputs.first_moment, inputs.last_moment)
-    fields = source.fields()
-    parts: dict[str, tuple[slice, ...]] = {
-        name: (slice(0, length),) for name, length in source.dataset.shape.items() if name != source.time
-    }
-    if inputs.bbox is not None:
-        north, east = source.grid()
-        west, south, right, top = inputs.bbox
-        rows = choose_rows(north.values, south, top)
-        columns = choose_columns(east.values, west, right, around=is_geographic(north, east))
-        if rows.stop == rows.start or not columns.runs:
-            raise NoData(
-                f"no cell of {source.dataset.id} has its centre in the box {west:g}, {south:g}, {right:g}, {top:g}; "
-                f"its grid spans {', '.join(format(edge, 'g') for edge in source.dataset.bbox or ())}",
-                hint="Write west, south, east, north, and take a box that is larger than a cell.",
-            )
-        parts |= {north.name: (rows,), east.name: columns.runs}
-        fields[east.name] = replace(east, values=columns.centres)
-        fields = {
-            name: held if name == east.name else _cut(held, parts, whole=set(source.dataset.shape))
-            for name, held in fields.items()
-        }
+    shape = {name: length for name, length in source.dataset.shape.items() if name != source.time}
+    parts, fields = choose_cells(source.dataset.id, shape, source.fields(), inputs.bbox)
     dataset = _dataset(
         inputs,
         source,
@@ -198,19 +176,9 @@ def plan_subset(inputs: SubsetInputs, source: OpenDataset, result_id: str, attem
         variables=variables,
         result_id=result_id,
         attempt=attempt,
-        fields=tuple(fields.values()),
+        fields=fields,
     )
-    return Subset(source, steps, parts, tuple(fields.values()), dataset, threads)
-
-
-def _cut(held: Field, parts: dict[str, tuple[slice, ...]], *, whole: set[str]) -> Field:
-    """A field, cut as the grid is."""
-    values = held.values
-    for axis, name in enumerate(held.dimensions):
-        if name in parts and name in whole:
-            before = (slice(None),) * axis
-            values = np.concatenate([values[(*before, run)] for run in parts[name]], axis=axis)
-    return replace(held, values=values)
+    return Subset(source, steps, parts, fields, dataset, threads)
 
 
 def _dataset(
@@ -218,7 +186,7 @@ def _dataset(
     source: OpenDataset,
     *,
     steps: slice,
-    parts: dict[str, tuple[slice, ...]],
+    parts: Parts,
     variables: list[Variable],
     result_id: str,
     attempt: Attempt,

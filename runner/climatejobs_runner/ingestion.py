@@ -19,6 +19,7 @@ from climatejobs.datasets import Coverage, Dataset, DatasetOutput
 from climatejobs.errors import InvalidInput
 from climatejobs.footprints import MIB, chunk_steps, decoded_bytes, item_bytes
 from climatejobs.frequencies import Frequency, parse_frequency
+from climatejobs.processes.subset import SubsetInputs
 from climatejobs_runner import publication, timeaxis
 from climatejobs_runner.accumulation import Accumulation
 from climatejobs_runner.arrangement import Arrangement, Choices, arrange
@@ -28,6 +29,7 @@ from climatejobs_runner.grids import bounding_box
 from climatejobs_runner.machine import limit_to_machine
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.resuming import build_resumably, forget
+from climatejobs_runner.selection import Window, choose_cells, find_steps
 from climatejobs_runner.sources.opening import Origin, recognise
 from climatejobs_runner.sources.source import Source
 from climatejobs_runner.storage import Place
@@ -59,6 +61,8 @@ class ImportRequest:
     """Variables that are known to be running totals."""
     not_accumulated: tuple[str, ...] = ()
     """Variables that are known not to be, whatever their description says."""
+    part: SubsetInputs | None = None
+    """What of it is brought in, where that is not all: a box, a span of time, or both."""
 
 
 def import_source(request: ImportRequest, attempt: Attempt) -> DatasetOutput:
@@ -68,9 +72,10 @@ def import_source(request: ImportRequest, attempt: Attempt) -> DatasetOutput:
     wanted = parse_frequency(request.frequency) if request.frequency else None
     _check_choices(request)
     origin = recognise(request.path, attempt.stop.checkpoint)
-    with closing(origin.open(request.variables)) as source:
+    with closing(origin.open(request.variables)) as whole:
+        source = _see(whole, request.part)
         frequency = wanted or timeaxis.infer_frequency(source.axis)
-        version = _version(request, origin, frequency)
+        version = _version(request, origin, source, frequency)
         name = _draft_name(request, version)
         if version in attempt.data.versions(request.dataset_id):
             return _found(request, version, name, attempt)
@@ -92,6 +97,27 @@ def _check_choices(request: ImportRequest) -> None:
         raise InvalidInput(f"{', '.join(sorted(both))} cannot be both accumulated and not")
 
 
+def _see(whole: Source, part: SubsetInputs | None) -> Source:
+    """A source, or the part of it that is wanted; raises `NoData` where nothing is selected."""
+    if part is None:
+        return whole
+    axis = whole.axis
+    coverage = Coverage(start=axis.label(0), end=axis.label(-1))
+    steps = find_steps("the source", axis, coverage, part.first_moment, part.last_moment)
+    cells = dict(list(whole.shape.items())[1:])
+    return whole.cut(Window(steps, *choose_cells("the source", cells, {f.name: f for f in whole.fields}, part.bbox)))
+
+
+def _selection(request: ImportRequest, source: Source) -> dict[str, JsonValue]:
+    """What was selected, in the same words however it was asked for; nothing where all of it was."""
+    part, selection = request.part, dict[str, JsonValue]()
+    if part is not None and part.bbox is not None:
+        selection["bbox"] = [*part.bbox]
+    if part is not None and (part.start or part.end):
+        selection |= {"start": source.axis.label(0), "end": source.axis.label(-1)}
+    return selection
+
+
 def _found(request: ImportRequest, version: str, name: str, attempt: Attempt) -> DatasetOutput:
     """The version that is there already, made the current one."""
     store = attempt.data.place(datasets.store_path(request.dataset_id, version))
@@ -103,8 +129,9 @@ def _found(request: ImportRequest, version: str, name: str, attempt: Attempt) ->
     return DatasetOutput.describing(record, reused=True)
 
 
-def _version(request: ImportRequest, origin: Origin, frequency: Frequency) -> str:
+def _version(request: ImportRequest, origin: Origin, source: Source, frequency: Frequency) -> str:
     identity = {
+        **_selection(request, source),
         "id": request.dataset_id,
         "source": {key: value for key, value in origin.identity.items() if key not in ("file", "store")},
         "variables": list(request.variables),
@@ -147,6 +174,8 @@ def _describe(request: ImportRequest, origin: Origin, arrangement: Arrangement, 
         "source": {**origin.identity, "format": source.kind},
         "code": {"climatejobs": __version__},
     }
+    if selection := _selection(request, source):
+        provenance["request"] = selection
     if taken_apart:
         provenance["deaccumulated"] = [*taken_apart]
     return Dataset(

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -17,7 +17,7 @@ from climatejobs.times import Moment
 from climatejobs_runner import timeaxis
 from climatejobs_runner.arrays import Field
 from climatejobs_runner.attempts import Attempt
-from climatejobs_runner.grids import axis_of
+from climatejobs_runner.grids import axis_of, bounding_box
 from climatejobs_runner.stores import StoreReader
 from climatejobs_runner.timeaxis import TimeAxis
 
@@ -56,19 +56,7 @@ class OpenDataset:
 
     def grid(self) -> tuple[Field, Field]:
         """The axes to the north and to the east; raises `DataError` where the grid has no such axes."""
-        fields = self.fields()
-        found = {
-            axis_of(name, fields[name].attributes): fields[name]
-            for name in self.dataset.shape
-            if name in fields and fields[name].values.ndim == 1
-        }
-        north, east = found.get("Y"), found.get("X")
-        if north is None or east is None:
-            raise DataError(
-                f"{self.dataset.id} is not on a grid of rows and columns with one coordinate each",
-                hint=f"Its dimensions are {', '.join(self.dataset.shape)}.",
-            )
-        return north, east
+        return find_grid(self.dataset.id, tuple(self.dataset.shape), self.fields())
 
 
 def choose_variables(dataset: Dataset, names: Sequence[str] | None) -> list[Variable]:
@@ -83,14 +71,22 @@ def choose_variables(dataset: Dataset, names: Sequence[str] | None) -> list[Vari
 
 def choose_steps(source: OpenDataset, first: Moment | None, last: Moment | None) -> slice:
     """The time steps from one moment to another, both included; raises `NoData` where there is none."""
-    seconds, calendar = source.axis.seconds, source.axis.calendar
-    start = int(np.searchsorted(seconds, calendar.seconds_of(first))) if first else 0
-    stop = int(np.searchsorted(seconds, calendar.seconds_of(last), side="right")) if last else len(seconds)
+    given = source.dataset
+    return find_steps(given.id, source.axis, given.coverage, first, last, kind=f" of {given.frequency}")
+
+
+def find_steps(
+    name: str, axis: TimeAxis, coverage: Coverage, first: Moment | None, last: Moment | None, *, kind: str = ""
+) -> slice:
+    """The steps of a time axis from one moment to another; `name`, `coverage` and `kind` are for the refusal."""
+    start = int(np.searchsorted(axis.seconds, axis.calendar.seconds_of(first))) if first else 0
+    stop = len(axis.seconds)
+    if last:
+        stop = int(np.searchsorted(axis.seconds, axis.calendar.seconds_of(last), side="right"))
     if start >= stop:
-        coverage = source.dataset.coverage
         raise NoData(
-            f"{source.dataset.id} has no time step from {first or 'its first'} to {last or 'its last'}; "
-            f"its steps of {source.dataset.frequency} run from {coverage.start} to {coverage.end}",
+            f"{name} has no time step from {first or 'its first'} to {last or 'its last'}; "
+            f"its steps{kind} run from {coverage.start} to {coverage.end}",
             hint="Choose start and end within that time.",
         )
     return slice(start, stop)
@@ -146,6 +142,74 @@ def choose_columns(centres: np.ndarray, west: float, east: float, *, around: boo
     own = np.concatenate([centres[run] for run in runs])
     shifts = np.round((places - own) / _TURN) * _TURN
     return Columns(tuple(runs), own if np.ptp(shifts) == 0 else own + shifts)
+
+
+def find_grid(name: str, dimensions: Sequence[str], fields: Mapping[str, Field]) -> tuple[Field, Field]:
+    """The axes of a grid to the north and to the east; raises `DataError` where `name` has no such axes."""
+    found = {
+        axis_of(dimension, fields[dimension].attributes): fields[dimension]
+        for dimension in dimensions
+        if dimension in fields and fields[dimension].values.ndim == 1
+    }
+    north, east = found.get("Y"), found.get("X")
+    if north is None or east is None:
+        raise DataError(
+            f"{name} is not on a grid of rows and columns with one coordinate each",
+            hint=f"Its dimensions are {', '.join(dimensions)}.",
+        )
+    return north, east
+
+
+type Parts = Mapping[str, tuple[slice, ...]]
+"""Of each dimension after time, the runs that are taken, one after the other."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of what lies on a grid: the time steps and cells that are taken."""
+
+    steps: slice
+    parts: Parts
+    fields: tuple[Field, ...]
+    """Coordinates and other arrays without time, cut already."""
+
+
+def choose_cells(
+    name: str, shape: Mapping[str, int], fields: Mapping[str, Field], box: Sequence[float] | None
+) -> tuple[Parts, tuple[Field, ...]]:
+    """The cells of a grid whose centres lie in a box (west, south, east, north) or on its edge, and the fields there.
+
+    `shape` is without time. Raises `NoData` where there is no such cell, calling the grid's owner by `name`.
+    """
+    parts = {dimension: (slice(0, length),) for dimension, length in shape.items()}
+    if box is None:
+        return parts, tuple(fields.values())
+    north, east = find_grid(name, tuple(shape), fields)
+    west, south, right, top = box
+    rows = choose_rows(north.values, south, top)
+    columns = choose_columns(east.values, west, right, around=is_geographic(north, east))
+    if rows.stop == rows.start or not columns.runs:
+        extent = bounding_box({held.name: (held.values, held.attributes) for held in fields.values()})
+        raise NoData(
+            f"no cell of {name} has its centre in the box {west:g}, {south:g}, {right:g}, {top:g}; "
+            f"its grid spans {', '.join(format(edge, 'g') for edge in extent or ())}",
+            hint="Write west, south, east, north, and take a box that is larger than a cell.",
+        )
+    parts |= {north.name: (rows,), east.name: columns.runs}
+    return parts, tuple(
+        replace(east, values=columns.centres) if held.name == east.name else _cut(held, parts)
+        for held in fields.values()
+    )
+
+
+def _cut(held: Field, parts: Parts) -> Field:
+    """A field, cut as the grid is."""
+    values = held.values
+    for axis, name in enumerate(held.dimensions):
+        if name in parts:
+            before = (slice(None),) * axis
+            values = np.concatenate([values[(*before, run)] for run in parts[name]], axis=axis)
+    return replace(held, values=values)
 
 
 def is_geographic(north: Field, east: Field) -> bool:

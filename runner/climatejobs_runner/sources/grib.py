@@ -3,10 +3,12 @@
 The messages are indexed by their headers once; values are decoded message by message as they are asked for.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from pydantic import JsonValue
@@ -16,6 +18,7 @@ from climatejobs.footprints import BLOCK_BYTES
 from climatejobs_runner.accumulation import Accumulation
 from climatejobs_runner.arrays import Field, Values
 from climatejobs_runner.calendars import DAY_SECONDS, find_calendar
+from climatejobs_runner.selection import Window
 from climatejobs_runner.sources.messages import GridFacts, Message, index_messages, read_grid, read_values
 from climatejobs_runner.timeaxis import TimeAxis, check_order
 
@@ -60,6 +63,7 @@ class GribFile:
             raise
         self.attributes: dict[str, JsonValue] = {"institution": first.facts.centre}
         self.time_attributes: dict[str, JsonValue] = {"long_name": "time"}
+        self._cells: tuple[slice | np.ndarray, ...] = (slice(None), slice(None))
         self.fields = (
             _coordinate("latitude", self._grid.latitudes, "degrees_north", "Y"),
             _coordinate("longitude", self._grid.longitudes, "degrees_east", "X"),
@@ -69,8 +73,7 @@ class GribFile:
     @property
     def shape(self) -> dict[str, int]:
         """Length of each dimension, time first."""
-        rows, columns = len(self._grid.latitudes), len(self._grid.longitudes)
-        return {_TIME: len(self.axis.seconds), "latitude": rows, "longitude": columns}
+        return {_TIME: len(self.axis.seconds), **{held.name: len(held.values) for held in self.fields}}
 
     def dtype(self, name: str) -> str:
         """Type of a variable's values once decoded: the smaller one that holds them exactly."""
@@ -117,7 +120,19 @@ class GribFile:
         messages, dtype, stride = self._found[name].messages[run], self.dtype(name), self.stride(name)
         for start in range(0, len(messages), stride):
             part = messages[start : start + stride]
-            yield np.stack([read_values(self._file, message, self._grid) for message in part]).astype(dtype)
+            taken = [read_values(self._file, message, self._grid)[self._cells] for message in part]
+            yield np.stack(taken).astype(dtype)
+
+    def cut(self, window: Window) -> Self:
+        """The same file, seen through a window: of each message that is decoded, its cells are kept."""
+        part = copy.copy(self)
+        part._found = {name: _Variable(variable.messages[window.steps]) for name, variable in self._found.items()}
+        rows, columns = (np.r_[window.parts[held.name]] for held in self.fields)
+        part._cells = np.ix_(rows, columns)
+        part.axis = replace(self.axis, seconds=self.axis.seconds[window.steps])
+        north, east = window.fields
+        part.fields = (north, east)
+        return part
 
     def close(self) -> None:
         """Close the file."""
@@ -166,9 +181,3 @@ def _pick(what: str, value: str | int) -> str:
 def _coordinate(name: str, values: np.ndarray, units: str, axis: str) -> Field:
     attributes: dict[str, JsonValue] = {"standard_name": name, "units": units, "axis": axis}
     return Field(name, (name,), values, attributes)
-
-
-def is_grib(path: Path) -> bool:
-    """Whether a file begins like a GRIB message."""
-    with path.open("rb") as file:
-        return b"GRIB" in file.read(1024)

@@ -4,8 +4,11 @@ Packed numbers are unpacked and fill values become NaN, as the attributes say. T
 it is understood in one way.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import prod
+from typing import Self
 
 import numpy as np
 import xarray as xr
@@ -17,6 +20,7 @@ from climatejobs_runner import timeaxis
 from climatejobs_runner.accumulation import Accumulation
 from climatejobs_runner.arrays import Field, Values
 from climatejobs_runner.grids import is_time
+from climatejobs_runner.selection import Window
 from climatejobs_runner.sources.source import DAILY_TOTALS
 from climatejobs_runner.stores import plain_attributes
 
@@ -31,6 +35,7 @@ class LabelledSource:
 
     def __init__(self, data: xr.Dataset, variables: Sequence[str], *, kind: str) -> None:
         self._data = data
+        self._first = 0
         self.kind = kind
         try:
             self._check(variables)
@@ -111,7 +116,7 @@ class LabelledSource:
         variable = self._data[name].transpose(*self.dimensions)
         stride, start = self.stride(name), run.start
         while start < run.stop:
-            stop = min(run.stop, (start // stride + 1) * stride)
+            stop = min(run.stop, ((start + self._first) // stride + 1) * stride - self._first)
             try:
                 yield np.asarray(variable.isel({self.dimensions[0]: slice(start, stop)}).values)
             except (OSError, ValueError, RuntimeError) as error:
@@ -119,6 +124,18 @@ class LabelledSource:
                     f"values of {name} cannot be read, the source is damaged: {error}", hint="Fetch it again."
                 ) from error
             start = stop
+
+    def cut(self, window: Window) -> Self:
+        """The same source, seen through a window: xarray reads no more than that."""
+        indexers: dict[str, slice | np.ndarray] = {self.dimensions[0]: window.steps}
+        for name, runs in window.parts.items():
+            indexers[name] = runs[0] if len(runs) == 1 else np.r_[runs]
+        part = copy.copy(self)
+        part._data = self._data.isel(indexers)
+        part._first = self._first + window.steps.start
+        part.axis = replace(self.axis, seconds=self.axis.seconds[window.steps])
+        part.fields = list(window.fields)
+        return part
 
     def close(self) -> None:
         """Close the file."""

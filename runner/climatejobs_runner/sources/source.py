@@ -1,12 +1,13 @@
 """What every source of gridded data offers, whatever its format: chosen variables, decoded, time first."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 from pydantic import JsonValue
 
 from climatejobs_runner.accumulation import Accumulation
 from climatejobs_runner.arrays import Field, Values
+from climatejobs_runner.selection import Window
 from climatejobs_runner.timeaxis import TimeAxis
 
 DAILY_TOTALS = frozenset(
@@ -83,6 +84,10 @@ class Source(Protocol):
 
     def blocks(self, name: str, run: slice) -> Iterator[Values]:
         """A variable's values in a run of time steps, some at a time, time first."""
+        ...
+
+    def cut(self, window: Window) -> Self:
+        """The same source, seen through a window; the one to close is the whole."""
         ...
 
     def close(self) -> None:
