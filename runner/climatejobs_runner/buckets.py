@@ -7,10 +7,11 @@ the usual variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_E
 
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import obstore
@@ -44,6 +45,7 @@ class BucketStorage:
         self._bucket = bucket
         self._prefix = PurePosixPath(prefix.strip("/"))
         self._objects = _open(bucket, self._prefix)
+        self.scratch = Path(tempfile.gettempdir())
         try:
             next(self._walk(PurePosixPath()), None)
         except BaseError as error:

@@ -37,6 +37,10 @@ class Options(argparse.Namespace):
     process: str | None
     inputs: Path | None
     file: Path
+    source: str
+    endpoint: str | None
+    region: str | None
+    anonymous: bool
     id: str
     variables: list[str]
     title: str | None
@@ -106,9 +110,10 @@ def _import(options: Options, attempt: Attempt) -> DatasetOutput:
         ImportRequest,
         import_source,
     )
+    from climatejobs_runner.sources.addresses import Access  # noqa: PLC0415 - brings the client of object stores
 
     request = ImportRequest(
-        path=options.file,
+        source=options.source,
         dataset_id=options.id,
         variables=tuple(options.variables),
         title=options.title,
@@ -117,6 +122,7 @@ def _import(options: Options, attempt: Attempt) -> DatasetOutput:
         accumulated=tuple(options.accumulated),
         not_accumulated=tuple(options.not_accumulated),
         part=_part(options),
+        access=Access(options.endpoint, options.region, options.anonymous),
     )
     return import_source(request, attempt)
 
@@ -244,7 +250,9 @@ def _parser() -> argparse.ArgumentParser:
         help="bring data in",
         description="Bring variables of a netCDF-4 or GRIB file, a Zarr store or an Icechunk repository in.",
     )
-    bring.add_argument("file", metavar="SOURCE", type=Path, help="file or folder")
+    bring.add_argument(
+        "source", metavar="SOURCE", help=f"file or folder; or an address that begins with {BUCKET}, https:// or http://"
+    )
     bring.add_argument("--id", required=True, help="id of the data set")
     bring.add_argument(
         "--variable", metavar="V", dest="variables", action="append", required=True, help="may be given repeatedly"
@@ -257,6 +265,9 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument(
         "--time", metavar=("START", "END"), nargs=2, help="steps from one moment to another alone, both included"
     )
+    bring.add_argument("--endpoint", metavar="URL", help="where the source's bucket is, if not at AWS_ENDPOINT_URL")
+    bring.add_argument("--region", help="region of the source's bucket, if not AWS_REGION")
+    bring.add_argument("--anonymous", action="store_true", help="read the source's bucket without credentials")
     bring.add_argument(
         "--accumulated",
         metavar="V",

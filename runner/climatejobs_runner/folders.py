@@ -30,6 +30,7 @@ class FolderStorage:
                 hint="Name the folder that holds the data sets, or check that the volume is mounted.",
             )
         self._root = root.resolve()
+        self.scratch = self._root
 
     def place(self, path: PurePosixPath) -> Path:
         """The absolute path; raises `DataError` if a symbolic link is in the way."""

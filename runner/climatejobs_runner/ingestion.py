@@ -7,9 +7,8 @@ with what an import that was killed has done of it.
 import hashlib
 import json
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
-from pathlib import Path
 from typing import Self
 
 from pydantic import JsonValue
@@ -30,8 +29,9 @@ from climatejobs_runner.machine import limit_to_machine
 from climatejobs_runner.resampling.engine import Advance
 from climatejobs_runner.resuming import build_resumably, forget
 from climatejobs_runner.selection import Window, choose_cells, find_steps
-from climatejobs_runner.sources.opening import Origin, recognise
-from climatejobs_runner.sources.source import Source
+from climatejobs_runner.sources.addresses import Access
+from climatejobs_runner.sources.opening import recognise
+from climatejobs_runner.sources.source import PLACES, Origin, Source
 from climatejobs_runner.storage import Place
 from climatejobs_runner.stores import StoreReader, StoreWriter
 
@@ -49,7 +49,8 @@ LEAST_STRIDES = 4
 class ImportRequest:
     """What to bring in, and as what."""
 
-    path: Path
+    source: str
+    """A path, or an address."""
     dataset_id: str
     variables: tuple[str, ...]
     title: str | None = None
@@ -63,6 +64,8 @@ class ImportRequest:
     """Variables that are known not to be, whatever their description says."""
     part: SubsetInputs | None = None
     """What of it is brought in, where that is not all: a box, a span of time, or both."""
+    access: Access = field(default_factory=Access)
+    """How a bucket is got at."""
 
 
 def import_source(request: ImportRequest, attempt: Attempt) -> DatasetOutput:
@@ -71,17 +74,21 @@ def import_source(request: ImportRequest, attempt: Attempt) -> DatasetOutput:
     datasets.check_dataset_id(request.dataset_id)
     wanted = parse_frequency(request.frequency) if request.frequency else None
     _check_choices(request)
-    origin = recognise(request.path, attempt.stop.checkpoint)
-    with closing(origin.open(request.variables)) as whole:
-        source = _see(whole, request.part)
+    with (
+        closing(recognise(request.source, request.access, attempt)) as origin,
+        closing(origin.open(request.variables)) as whole,
+    ):
+        window = _window(whole, request.part)
+        source = whole if request.part is None else whole.cut(window)
         frequency = wanted or timeaxis.infer_frequency(source.axis)
-        version = _version(request, origin, source, frequency)
+        identity = origin.identify(whole, window)
+        version = _version(request, identity, source, frequency)
         name = _draft_name(request, version)
         if version in attempt.data.versions(request.dataset_id):
             return _found(request, version, name, attempt)
         _tell(source, frequency, attempt)
         arrangement = arrange(source, frequency, attempt, Choices(request.accumulated, request.not_accumulated))
-        recipe = Ingestion(_describe(request, origin, arrangement, version), origin, arrangement)
+        recipe = Ingestion(_describe(request, identity, arrangement, version), origin, arrangement)
         build_resumably(recipe, name, recipe.parts, attempt)
     return DatasetOutput.describing(recipe.dataset, reused=False)
 
@@ -97,15 +104,15 @@ def _check_choices(request: ImportRequest) -> None:
         raise InvalidInput(f"{', '.join(sorted(both))} cannot be both accumulated and not")
 
 
-def _see(whole: Source, part: SubsetInputs | None) -> Source:
-    """A source, or the part of it that is wanted; raises `NoData` where nothing is selected."""
+def _window(whole: Source, part: SubsetInputs | None) -> Window:
+    """What is wanted of a source; raises `NoData` where that is nothing."""
+    axis, fields = whole.axis, {held.name: held for held in whole.fields}
+    cells = dict(list(whole.shape.items())[1:])
     if part is None:
-        return whole
-    axis = whole.axis
+        return Window(slice(0, len(axis.seconds)), *choose_cells("the source", cells, fields, None))
     coverage = Coverage(start=axis.label(0), end=axis.label(-1))
     steps = find_steps("the source", axis, coverage, part.first_moment, part.last_moment)
-    cells = dict(list(whole.shape.items())[1:])
-    return whole.cut(Window(steps, *choose_cells("the source", cells, {f.name: f for f in whole.fields}, part.bbox)))
+    return Window(steps, *choose_cells("the source", cells, fields, part.bbox))
 
 
 def _selection(request: ImportRequest, source: Source) -> dict[str, JsonValue]:
@@ -129,11 +136,11 @@ def _found(request: ImportRequest, version: str, name: str, attempt: Attempt) ->
     return DatasetOutput.describing(record, reused=True)
 
 
-def _version(request: ImportRequest, origin: Origin, source: Source, frequency: Frequency) -> str:
+def _version(request: ImportRequest, origin: dict[str, JsonValue], source: Source, frequency: Frequency) -> str:
     identity = {
         **_selection(request, source),
         "id": request.dataset_id,
-        "source": {key: value for key, value in origin.identity.items() if key not in ("file", "store")},
+        "source": {key: value for key, value in origin.items() if key not in PLACES},
         "variables": list(request.variables),
         "frequency": str(frequency),
         "chunk_steps": request.chunk_steps,
@@ -160,7 +167,7 @@ def _tell(source: Source, frequency: Frequency, attempt: Attempt) -> None:
         )
 
 
-def _describe(request: ImportRequest, origin: Origin, arrangement: Arrangement, version: str) -> Dataset:
+def _describe(request: ImportRequest, origin: dict[str, JsonValue], arrangement: Arrangement, version: str) -> Dataset:
     """What `dataset.json` will say."""
     source, axis, frequency = arrangement.source, arrangement.axis, arrangement.frequency
     shape = {**source.shape, next(iter(source.shape)): len(axis.seconds)}
@@ -171,7 +178,7 @@ def _describe(request: ImportRequest, origin: Origin, arrangement: Arrangement, 
     taken_apart = [name for name, kind in arrangement.kinds.items() if kind is Accumulation.TOTALS]
     provenance: dict[str, JsonValue] = {
         "process": "import",
-        "source": {**origin.identity, "format": source.kind},
+        "source": {**origin, "format": source.kind},
         "code": {"climatejobs": __version__},
     }
     if selection := _selection(request, source):

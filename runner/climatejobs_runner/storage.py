@@ -38,6 +38,8 @@ class Storage(Protocol):
 
     beat_seconds: float
     """How often whoever is at work should say so."""
+    scratch: Path
+    """A folder on a disk for large files that have no name and are gone with the program."""
 
     def place(self, path: PurePosixPath) -> Place:
         """Where something is, for whoever reads or writes a Zarr store there."""

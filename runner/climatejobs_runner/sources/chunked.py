@@ -15,22 +15,23 @@ from climatejobs_runner.sources.labelled import LabelledSource
 BRANCH = "main"
 
 
-def open_zarr(path: Path, variables: Sequence[str]) -> LabelledSource:
+def open_zarr(store: Path | Store, name: str, variables: Sequence[str]) -> LabelledSource:
     """Open a Zarr store, sharded or not, consolidated or not."""
-    with _described(path, "a Zarr store"):
-        return LabelledSource(_open(LocalStore(path, read_only=True)), variables, kind="Zarr")
+    with _described(name, "a Zarr store"):
+        opened = _open(LocalStore(store, read_only=True) if isinstance(store, Path) else store)
+        return LabelledSource(opened, variables, kind="Zarr")
 
 
 def open_icechunk(path: Path, snapshot: str, variables: Sequence[str]) -> LabelledSource:
     """Open one snapshot of an Icechunk repository, whatever is committed to it meanwhile."""
-    with _described(path, "an Icechunk repository"):
+    with _described(path.name, "an Icechunk repository"):
         session = _repository(path).readonly_session(snapshot_id=snapshot)
         return LabelledSource(_open(session.store), variables, kind="Icechunk")
 
 
 def current_snapshot(path: Path) -> str:
     """Id of the newest snapshot of an Icechunk repository's main branch."""
-    with _described(path, "an Icechunk repository"):
+    with _described(path.name, "an Icechunk repository"):
         return _repository(path).lookup_branch(BRANCH)
 
 
@@ -47,10 +48,10 @@ def _open(store: Store) -> xr.Dataset:
 
 
 @contextmanager
-def _described(path: Path, what: str) -> Generator[None]:
+def _described(name: str, what: str) -> Generator[None]:
     try:
         yield
     except ClimateJobsError:
         raise
     except (OSError, ValueError, KeyError, icechunk.IcechunkError) as error:
-        raise DataError(f"{path.name} cannot be read as {what}: {error}") from None
+        raise DataError(f"{name} cannot be read as {what}: {error}") from None

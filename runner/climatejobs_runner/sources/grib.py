@@ -43,20 +43,20 @@ class GribFile:
 
     kind = "GRIB"
 
-    def __init__(self, path: Path, variables: Sequence[str]) -> None:
+    def __init__(self, path: Path, name: str, variables: Sequence[str]) -> None:
         self.variables = tuple(dict.fromkeys(variables))
         self._file: BufferedReader = path.open("rb")
         try:
-            self._found = _choose(index_messages(self._file, path.name), self.variables)
+            self._found = _choose(index_messages(self._file, name), self.variables)
             first = self._found[self.variables[0]]
-            self._grid = self._one_grid(path.name)
+            self._grid = self._one_grid(name)
             moments = [message.moment for message in first.messages]
             self.axis = TimeAxis(np.array(moments, dtype=np.int64), find_calendar(_CALENDAR))
             check_order(self.axis)
-            for name, variable in self._found.items():
+            for wanted, variable in self._found.items():
                 if [message.moment for message in variable.messages] != moments:
                     raise InvalidInput(
-                        f"{name} and {self.variables[0]} are at different times", hint="Import them as two data sets."
+                        f"{wanted} and {self.variables[0]} are at different times", hint="Import them as two data sets."
                     )
         except BaseException:
             self._file.close()

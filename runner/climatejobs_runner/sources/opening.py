@@ -8,7 +8,11 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from climatejobs.errors import DataError, InvalidInput
-from climatejobs_runner.sources.source import Source
+from climatejobs_runner.attempts import Attempt
+from climatejobs_runner.selection import Window
+from climatejobs_runner.sources.addresses import Access, is_address
+from climatejobs_runner.sources.formats import is_grib, open_file
+from climatejobs_runner.sources.source import Origin, Source
 
 _HASH_BYTES = 1024 * 1024
 _ZARR_NAMES = ("zarr.json", ".zgroup", ".zmetadata")
@@ -16,69 +20,71 @@ _KNOWN = "netCDF-4, GRIB, Zarr (version 2 or 3) and Icechunk are understood"
 
 
 @dataclass(frozen=True)
-class Origin:
-    """A source that has been recognised: how it is opened, and what tells its contents from others'."""
+class LocalOrigin:
+    """A file or folder of this machine."""
 
     path: Path
-    open: Callable[[Sequence[str]], Source]
+    opener: Callable[[Sequence[str]], Source]
     identity: dict[str, JsonValue]
-    """For provenance: its name, and a checksum or the id of a snapshot."""
     stamps: dict[str, tuple[int, int]]
     """Size and time of change of every file."""
+
+    def open(self, variables: Sequence[str]) -> Source:
+        """Open it, with a view to some of its variables."""
+        return self.opener(variables)
+
+    def identify(self, source: Source, window: Window) -> dict[str, JsonValue]:
+        """Its name, and a checksum of all of it or the id of a snapshot."""
+        del source, window
+        return self.identity
 
     def check_unchanged(self) -> None:
         """Raise `DataError` if the source has been written to since it was recognised."""
         if self.stamps and self.stamps != _stamps(self.path):
             raise DataError(f"{self.path.name} has changed while it was read", hint="Import it again.")
 
+    def close(self) -> None:
+        """Nothing to do."""
 
-def recognise(path: Path, checkpoint: Callable[[], None]) -> Origin:
-    """Find out what a source is, and read all of it once for its checksum, calling `checkpoint` in between.
+
+def recognise(source: str, access: Access, attempt: Attempt) -> Origin:
+    """Find out what a source is; what is a file is read once for its checksum, and fetched if it is not here.
 
     Raises `InvalidInput` where there is none, or it is of no kind that is known.
     """
+    if is_address(source):
+        from climatejobs_runner.sources.remote import recognise_remote  # noqa: PLC0415 - brings zarr, as the others do
+
+        return recognise_remote(source, access, attempt)
+    return _recognise_path(Path(source), attempt.stop.checkpoint)
+
+
+def _recognise_path(path: Path, checkpoint: Callable[[], None]) -> LocalOrigin:
     if path.is_file():
         with path.open("rb") as file:
-            start = file.read(1024)
+            grib = is_grib(file.read(1024))
         stamps = _stamps(path)
         identity: dict[str, JsonValue] = {"file": path.name, "sha256": _checksum([path], checkpoint)}
-        return Origin(
-            path, _opener(path, grib=b"GRIB" in start and not start.startswith((b"\x89HDF", b"CDF"))), identity, stamps
-        )
+        return LocalOrigin(path, lambda variables: open_file(path, path.name, variables, grib=grib), identity, stamps)
     if not path.is_dir():
         raise InvalidInput(f"there is no file {path}", hint="Check the path.")
     if any((path / name).is_file() for name in _ZARR_NAMES):
-        stamps = _stamps(path)
-        identity = {"store": path.name, "sha256": _checksum(sorted(_files(path)), checkpoint, below=path)}
-        return Origin(path, _zarr_opener(path), identity, stamps)
-    if (path / "snapshots").is_dir():
         from climatejobs_runner.sources import chunked  # noqa: PLC0415 - brings icechunk, which other sources do without
 
+        stamps = _stamps(path)
+        identity = {"store": path.name, "sha256": _checksum(sorted(_files(path)), checkpoint, below=path)}
+        return LocalOrigin(path, lambda variables: chunked.open_zarr(path, path.name, variables), identity, stamps)
+    if (path / "snapshots").is_dir():
+        from climatejobs_runner.sources import chunked  # noqa: PLC0415 - see above
+
         snapshot = chunked.current_snapshot(path)
-        return Origin(
+        return LocalOrigin(
             path,
             lambda variables: chunked.open_icechunk(path, snapshot, variables),
             {"store": path.name, "snapshot": snapshot},
             {},
         )
     raise InvalidInput(f"the folder {path.name} is neither a Zarr store nor an Icechunk repository", hint=f"{_KNOWN}.")
-
-
-def _opener(path: Path, *, grib: bool) -> Callable[[Sequence[str]], Source]:
-    # Each format brings a library of its own, which the others do without.
-    if grib:
-        from climatejobs_runner.sources.grib import GribFile  # noqa: PLC0415
-
-        return lambda variables: GribFile(path, variables)
-    from climatejobs_runner.sources.netcdf import open_netcdf  # noqa: PLC0415
-
-    return lambda variables: open_netcdf(path, variables)
-
-
-def _zarr_opener(path: Path) -> Callable[[Sequence[str]], Source]:
-    from climatejobs_runner.sources.chunked import open_zarr  # noqa: PLC0415 - see above
-
-    return lambda variables: open_zarr(path, variables)
 
 
 def _stamps(path: Path) -> dict[str, tuple[int, int]]:

@@ -93,3 +93,27 @@ class Source(Protocol):
     def close(self) -> None:
         """Close the source."""
         ...
+
+
+class Origin(Protocol):
+    """A source that has been recognised: how it is opened, and what tells its contents from others'."""
+
+    def open(self, variables: Sequence[str]) -> Source:
+        """Open it, with a view to some of its variables."""
+        ...
+
+    def identify(self, source: Source, window: Window) -> dict[str, JsonValue]:
+        """For provenance: where it is from, and a checksum or the id of a snapshot, of what the window shows."""
+        ...
+
+    def check_unchanged(self) -> None:
+        """Raise `DataError` if the source has been written to since it was recognised."""
+        ...
+
+    def close(self) -> None:
+        """Give up what was fetched of it."""
+        ...
+
+
+PLACES = frozenset({"file", "store", "url"})
+"""What an identity says of where a source lies: the same elsewhere is the same source."""

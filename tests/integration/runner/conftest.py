@@ -75,7 +75,7 @@ class Runner:
         inputs = self.write_inputs(source_dataset_id=source, frequency=frequency, method=method, **more)
         return self("run", "--process", "resample", "--inputs", inputs)
 
-    def bring(self, file: Path, dataset_id: str, *options: str, variables: tuple[str, ...] = ("t2m",)) -> Answer:
+    def bring(self, file: Path | str, dataset_id: str, *options: str, variables: tuple[str, ...] = ("t2m",)) -> Answer:
         """Import variables of a file in this process."""
         wanted = [option for variable in variables for option in ("--variable", variable)]
         return self("import", file, "--id", dataset_id, *wanted, *options)
