@@ -34,6 +34,10 @@ class ApiServer:
         """Create an object; the object as it was created."""
         return json.loads(await self._send("POST", path, body, "application/json"))
 
+    async def replace(self, path: str, body: Mapping[str, Any]) -> None:
+        """Put an object in the place of the one there is. The answer is not looked at."""
+        await self._send("PUT", path, body, "application/json")
+
     async def merge(self, path: str, body: Mapping[str, Any]) -> None:
         """Merge into an object. The answer is not looked at, which would cost more than it tells."""
         await self._send("PATCH", path, body, _MERGE)

@@ -82,15 +82,17 @@ class Load:
         self._server = server
         self._path = server.path(names.API_VERSION, names.PLURAL)
         self._held = asyncio.Event()
+        self._waiting = 0
         self._run_seconds = 0.0
         self.controller = JobController(server, self._compute)
 
     def hold(self) -> None:
         """From now on, the pods of the many run until they are let go."""
         self._held.clear()
+        self._waiting = 0
 
     def let_go(self, run_seconds: float) -> None:
-        """From now on, the pods of the many run so long; those that were held, end."""
+        """From now on, the pods of the many run so long; those that were held end one by one within that time."""
         self._run_seconds = run_seconds
         self._held.set()
 
@@ -123,9 +125,15 @@ class Load:
         return sum(seen_at >= moment for seen_at in self.controller.seen_at.values())
 
     async def _compute(self, name: str) -> None:
-        if name.startswith(MANY):
+        if not name.startswith(MANY):
+            return
+        share = 1.0
+        if not self._held.is_set():
+            # Let go all at once, they would end all at once for ever: slots become free one after the other.
+            self._waiting += 1
+            share = self._waiting / SLOTS
             await self._held.wait()
-            await asyncio.sleep(self._run_seconds)
+        await asyncio.sleep(share * self._run_seconds)
 
     async def _submit(self, name: str, submitter: str) -> None:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -75,9 +75,9 @@ class JobController:
         name = job["metadata"]["name"]
         pods = self._server.path("v1", "pods")
         pod_status = f"{pods}/{name}-0/status"
-        job_status = self._server.path("batch/v1", "jobs", name, "status")
         pod = await self._server.post(pods, _pod(job))
-        await self._server.merge(job_status, {"status": {"startTime": _now(), "active": 1, "ready": 0}})
+        begun: Object = {"startTime": _now(), "active": 1, "ready": 0}
+        await self._tell_of(job, begun)
         await self._server.merge(pod_status, {"status": {"conditions": [{"type": "PodScheduled", "status": "True"}]}})
         creating = {"waiting": {"reason": "ContainerCreating"}}
         await self._server.merge(pod_status, {"status": _pod_says("Pending", creating)})
@@ -86,18 +86,25 @@ class JobController:
         computing = asyncio.ensure_future(self._compute(name))
         await asyncio.wait({computing}, timeout=SYNC_SECONDS)
         if not computing.done():
-            await self._server.merge(job_status, {"status": {"ready": 1}})
+            await self._tell_of(job, {**begun, "ready": 1})
         await computing
         terminated = {"exitCode": 0, "reason": "Completed", "message": _RESULT}
         terminated |= {"startedAt": started, "finishedAt": _now()}
         await self._server.merge(pod_status, {"status": _pod_says("Succeeded", {"terminated": terminated})})
         await asyncio.sleep(SYNC_SECONDS)
         accepted = _condition("SuccessCriteriaMet")
-        counting: Object = {"uncountedTerminatedPods": {"succeeded": [pod["metadata"]["uid"]]}, "active": 0, "ready": 0}
-        await self._server.merge(job_status, {"status": {**counting, "conditions": [accepted]}})
+        over: Object = {**begun, "active": 0}
+        counting: Object = {"uncountedTerminatedPods": {"succeeded": [pod["metadata"]["uid"]]}}
+        await self._tell_of(job, {**over, **counting, "conditions": [accepted]})
         await self._server.merge(f"{pods}/{name}-0", {"metadata": {"finalizers": None}})
-        counted: Object = {"uncountedTerminatedPods": {"succeeded": []}, "succeeded": 1, "completionTime": _now()}
-        await self._server.merge(job_status, {"status": {**counted, "conditions": [accepted, _condition("Complete")]}})
+        counted: Object = {"uncountedTerminatedPods": {}, "succeeded": 1, "completionTime": _now()}
+        await self._tell_of(job, {**over, **counted, "conditions": [accepted, _condition("Complete")]})
+
+    async def _tell_of(self, job: Object, status: Object) -> None:
+        """Replace a Job's status, as the Job controller does."""
+        metadata = {key: value for key, value in job["metadata"].items() if key != "resourceVersion"}
+        path = self._server.path("batch/v1", "jobs", metadata["name"], "status")
+        await self._server.replace(path, {**job, "metadata": metadata, "status": status})
 
 
 def _pod(job: Object) -> Object:
