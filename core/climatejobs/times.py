@@ -12,10 +12,12 @@ from climatejobs.errors import InvalidInput
 from climatejobs.faults import quote
 
 _DATE = r"(?P<year>[0-9]{4})-(?P<month>0[1-9]|1[0-2])-(?P<day>0[1-9]|[12][0-9]|3[01])"
-_TIME = r"(?P<hour>[01][0-9]|2[0-3])(?::(?P<minute>[0-5][0-9])(?::(?P<second>[0-5][0-9])(?:\.[0-9]+)?)?)?"
+_FRACTION = r"(?P<fraction>[0-9]+)"
+_SECOND = rf"(?P<second>[0-5][0-9])(?:\.{_FRACTION})?"
+_TIME = rf"(?P<hour>[01][0-9]|2[0-3])(?::(?P<minute>[0-5][0-9])(?::{_SECOND})?)?"
 _OFFSET = r"(?P<offset>Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])"
 _MOMENT = re.compile(f"{_DATE}(?:[T ]{_TIME}{_OFFSET}?)?")
-PATTERN = "^" + re.sub(r"\?P<[a-z]+>|\?:", "", _MOMENT.pattern) + "$"
+PATTERN = "^" + re.sub(r"\?P<[a-z]+>|\?:", "", _MOMENT.pattern.replace(_FRACTION, "0+")) + "$"
 """What a moment looks like, for schemas; `parse_moment` decides, and says why not."""
 _YEAR_DAYS = 365.2425
 
@@ -42,6 +44,8 @@ def parse_moment(text: str) -> Moment:
     match = _MOMENT.fullmatch(text.strip())
     if match is None:
         raise _refusal(text, "is not a date")
+    if (match["fraction"] or "").strip("0"):
+        raise _refusal(text, "has a fraction of a second, and no data are that fine")
     fields = (int(match[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second"))
     moment = Moment(*fields)
     offset = match["offset"]

@@ -16,6 +16,7 @@ from climatejobs.times import PATTERN, Moment, parse_moment
         ("2025-02-01", Moment(2025, 2, 1)),
         ("2025-02-01T06", Moment(2025, 2, 1, 6)),
         ("2025-02-01T06:30:15Z", Moment(2025, 2, 1, 6, 30, 15)),
+        ("2025-02-01T06:30:15.000Z", Moment(2025, 2, 1, 6, 30, 15)),
         ("2025-02-01 06:30", Moment(2025, 2, 1, 6, 30)),
         ("2025-02-01T00:30:00+01:00", Moment(2025, 1, 31, 23, 30)),
         ("2025-02-01T00:30:00-0530", Moment(2025, 2, 1, 6, 0)),
@@ -34,6 +35,11 @@ def test_unreadable_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         parse_moment(text)
     assert "2025-02-01T06:00:00Z" in (refusal.value.hint or "")
+
+
+def test_a_fraction_of_a_second_is_refused_and_not_dropped() -> None:
+    with pytest.raises(InvalidInput, match="has a fraction of a second"):
+        parse_moment("2025-02-01T06:30:15.5Z")
 
 
 @given(st.datetimes(), st.integers(min_value=-23 * 60, max_value=23 * 60))
