@@ -33,8 +33,10 @@ class Site:
     """Answers that are given for some paths instead of what is there."""
     refused: dict[str, int] = field(default_factory=dict[str, int])
     """The same for GET alone."""
-    replaced: dict[str, tuple[int, Path, bytes]] = field(default_factory=dict[str, tuple[int, Path, bytes]])
-    """What becomes of a file at the first or another GET of some path, once what is answered is settled."""
+    replaced: dict[str, tuple[int, Path, bytes | None]] = field(
+        default_factory=dict[str, tuple[int, Path, bytes | None]]
+    )
+    """What a file becomes at the first or another GET of some path, once the answer is settled; None removes it."""
     signatures: set[str | None] = field(default_factory=set[str | None])
     """What was said in `Authorization`."""
     asked: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
@@ -71,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET" and path in site.replaced:
             number, target, replacement = site.replaced[path]
             if len(site.ranges_of(path)) == number:
-                target.write_bytes(replacement)
+                target.unlink() if replacement is None else target.write_bytes(replacement)
         headers = {"Content-Type": "application/octet-stream"}
         if site.version == "tag":
             headers["ETag"] = f'"{hashlib.sha256(content).hexdigest()[:16]}"'

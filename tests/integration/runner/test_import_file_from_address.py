@@ -132,11 +132,12 @@ def test_what_the_server_refuses_is_told(runner: Runner, site: Site, status: int
     assert answer.error["hint"]
 
 
-def test_what_may_pass_is_told_so(runner: Runner, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("status", [503, 429])
+def test_what_may_pass_is_told_so(runner: Runner, site: Site, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from climatejobs_runner.sources import addresses  # noqa: PLC0415
 
     monkeypatch.setattr(addresses, "_RETRY", {"max_retries": 1})
-    site.statuses |= dict.fromkeys(("/t2m.nc", "/t2m.nc/zarr.json", "/t2m.nc/.zgroup"), 503)
+    site.statuses |= dict.fromkeys(("/t2m.nc", "/t2m.nc/zarr.json", "/t2m.nc/.zgroup"), status)
     answer = runner.bring(f"{site.address}/t2m.nc", "t2m")
     assert (answer.status, "cannot send" in answer.error["detail"]) == (75, True)
     answer = runner.bring("http://127.0.0.1:9/t2m.nc", "t2m")

@@ -114,6 +114,26 @@ def test_a_chunk_that_changes_while_it_is_read_is_refused(
     assert "has changed while it was read" in answer.error["detail"]
 
 
+def test_a_chunk_that_goes_while_it_is_read_is_no_missing_one(
+    runner: Runner, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labelled, "BLOCK_BYTES", 600)
+    write(grid(weather(48)), site.folder / "other.zarr", zarr_format=2, encoding={"t2m": {"chunks": (6, 5, 5)}})
+    site.replaced["/other.zarr/t2m/0.0.0"] = (1, site.folder / "other.zarr/t2m/7.0.0", None)
+    answer = runner.bring(f"{site.address}/other.zarr", "zarr")
+    assert answer.status == 65, answer.document
+    assert "t2m/7.0.0" in answer.error["detail"]
+
+
+def test_of_a_shard_only_the_chunks_that_are_needed_are_read(runner: Runner, site: Site) -> None:
+    encoding = {"t2m": {"chunks": (6, 2, 5), "shards": (24, 4, 5)}}
+    write(grid(weather(48)), site.folder / "other.zarr", zarr_format=3, encoding=encoding)
+    options = ("--bbox", "-13", "9.5", "-9", "10.5", "--time", "2025-01-01T06:00", "2025-01-01T11:00")
+    stored = runner.open(runner.bring(f"{site.address}/other.zarr", "part", *options).dataset)["t2m"]
+    np.testing.assert_array_equal(stored.to_numpy(), weather(48)[6:12, :1])
+    assert "" not in site.ranges_of("/other.zarr/t2m/c/0/0/0")
+
+
 def test_missing_chunks_are_missing_values(runner: Runner, shelf: Shelf) -> None:
     write(grid(weather(48)), shelf.folder / "other.zarr", zarr_format=2, encoding={"t2m": {"chunks": (24, 5, 5)}})
     (shelf.folder / "other.zarr/t2m/1.0.0").unlink()
