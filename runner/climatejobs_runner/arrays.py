@@ -4,20 +4,16 @@ Written whole chunk by whole chunk, so that no chunk is ever read back to change
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import cast
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from pydantic import JsonValue
-from zarr.types import AnyArray
 
 from climatejobs.errors import DataError
 from climatejobs_runner import packing, timeaxis
 from climatejobs_runner.calendars import Calendar, Counts
-from climatejobs_runner.decoding import ChunkDecoder, recognise
+from climatejobs_runner.chunks import Chunks
 from climatejobs_runner.packing import Packing, Values
-
-_NAMES_IN_VERSION_2 = "_ARRAY_DIMENSIONS"
 
 TEXT = "text"
 """The type of values that are texts of any length."""
@@ -55,40 +51,24 @@ class Field:
 class StoredArray:
     """An array of a store, seen as the values it stands for: what is packed is unpacked, what is missing is NaN."""
 
-    def __init__(self, name: str, array: AnyArray) -> None:
-        attributes = cast(dict[str, JsonValue], dict(array.attrs))
-        # Version 2 of Zarr has no names of its own; this is how xarray writes them there.
-        older = attributes.pop(_NAMES_IN_VERSION_2, None)
-        names = cast(tuple[str | None, ...] | None, getattr(array.metadata, "dimension_names", older))
-        if array.ndim == 0:
-            names = ()
-        if names is None or None in names:
-            raise DataError(f"the dimensions of {name} have no names")
-        self._array = array
-        self.stored_dtype = _type_name(array.dtype)
-        self._packing = None if self.stored_dtype == TEXT else Packing.of(self.stored_dtype, attributes)
-        self.spec = ArraySpec(
-            name=name,
-            dimensions=cast(tuple[str, ...], tuple(names)),
-            shape=array.shape,
-            chunks=array.chunks,
-            dtype=self._packing.dtype(self.stored_dtype) if self._packing else self.stored_dtype,
-            attributes={key: value for key, value in attributes.items() if key not in packing.ATTRIBUTES},
+    def __init__(self, stored: ArraySpec, chunks: Chunks) -> None:
+        self.chunks = chunks
+        self.stored_dtype = stored.dtype
+        self._packing = None if stored.dtype == TEXT else Packing.of(stored.dtype, stored.attributes)
+        self.spec = replace(
+            stored,
+            dtype=self._packing.dtype(stored.dtype) if self._packing else stored.dtype,
+            attributes={key: value for key, value in stored.attributes.items() if key not in packing.ATTRIBUTES},
         )
-
-    @property
-    def decoder(self) -> ChunkDecoder | None:
-        """How its chunks are decoded without Zarr, where that is known."""
-        return recognise(self._array)
 
     def unpack(self, stored: Values) -> Values:
         """The values that stored numbers stand for."""
         return self._packing.unpack(stored) if self._packing else stored
 
     def read(self, selection: tuple[slice, ...] = ()) -> Values:
-        """Values, all or those selected; raises `DataError` where a chunk cannot be decoded."""
+        """Values, all or those selected along the first dimensions; raises `DataError` where a chunk is damaged."""
         try:
-            return self.unpack(np.asarray(self._array[selection or ...]))
+            return self.unpack(self.chunks.read(self._box(selection)))
         except (ValueError, RuntimeError) as error:
             raise self.damaged(error) from error
 
@@ -101,11 +81,16 @@ class StoredArray:
 
     def write(self, selection: tuple[slice, ...], values: Values) -> None:
         """Write values to whole chunks."""
-        self._array[selection or ...] = values
+        self.chunks.write(self._box(selection), values)
 
     def held(self) -> Field:
         """The array with all its values."""
         return Field(self.spec.name, self.spec.dimensions, self.read(), self.spec.attributes)
+
+    def _box(self, selection: tuple[slice, ...]) -> list[slice]:
+        shape = self.spec.shape
+        wanted = (*selection, *(slice(None) for _ in shape[len(selection) :]))
+        return [slice(*part.indices(length)[:2]) for part, length in zip(wanted, shape, strict=True)]
 
 
 class StepWriter:

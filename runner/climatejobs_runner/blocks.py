@@ -6,8 +6,6 @@ of what it has read: `stream` reads ahead, and calls the function with one block
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from gzip import BadGzipFile
 from itertools import product
 from threading import Condition
 from typing import Protocol
@@ -16,7 +14,7 @@ import numpy as np
 
 from climatejobs.footprints import Layout, lay_out
 from climatejobs_runner.arrays import ArraySpec, StoredArray, Values
-from climatejobs_runner.decoding import ChunkDecoder
+from climatejobs_runner.chunks import Overlap, overlaps
 
 type Tile = tuple[slice, ...]
 """Cells along each dimension after time."""
@@ -56,75 +54,46 @@ def blocks(start: int, stop: int, steps: int) -> Iterator[slice]:
         start = end
 
 
-@dataclass(frozen=True)
-class Overlap:
-    """What a tile and a chunk have in common, but for time."""
-
-    position: tuple[int, ...]
-    """Which chunk."""
-    in_tile: Tile
-    in_chunk: Tile
-    whole: bool
-    """Whether all of the chunk is in the tile."""
-
-
-def overlaps(tile: Tile, lengths: tuple[int, ...]) -> list[Overlap]:
-    """The chunks of those lengths that a tile takes cells from; `lengths` are without time."""
-    found: list[Overlap] = []
-    axes = [range(part.start // size, -(-part.stop // size)) for part, size in zip(tile, lengths, strict=True)]
-    for position in product(*axes):
-        in_tile: list[slice] = []
-        in_chunk: list[slice] = []
-        for index, part, size in zip(position, tile, lengths, strict=True):
-            start, stop = max(part.start, index * size), min(part.stop, (index + 1) * size)
-            in_tile.append(slice(start - part.start, stop - part.start))
-            in_chunk.append(slice(start - index * size, stop - index * size))
-        whole = in_chunk == [slice(0, size) for size in lengths]
-        found.append(Overlap(position, tuple(in_tile), tuple(in_chunk), whole))
-    return found
-
-
 class BlockReader:
     """Reads runs of time steps of one tile into a buffer of its own; one for each thread."""
 
     def __init__(self, source: StoredArray, tile: Tile, steps: int) -> None:
         self._source = source
+        self._chunks = source.chunks
         self._tile = tile
         self._steps = steps
-        self._decoder = source.decoder
-        self._overlaps = overlaps(tile, source.decoder.chunks[1:]) if source.decoder is not None else []
+        self._overlaps = overlaps(tile, source.chunks.lengths[1:])
         self._scratch = bytearray()
         self._chunk = np.empty(0)
         self._buffer = np.empty(0)
 
     def read(self, run: slice) -> Values:
         """The values of a run that `blocks` has made for the same number of steps; valid until the next one."""
-        if self._decoder is None:
-            return self._source.read((run, *self._tile))
         if not self._buffer.size:
             cells = tuple(part.stop - part.start for part in self._tile)
             self._buffer = np.empty((self._steps, *cells), dtype=self._source.stored_dtype)
         # Blocks end on multiples of `steps`, and chunks fit in: each has its place in the buffer.
         origin = run.start // self._steps * self._steps
-        length = self._decoder.chunks[0]
+        length = self._chunks.lengths[0]
         try:
             for index in range(run.start // length, -(-run.stop // length)):
                 start = index * length - origin
                 for overlap in self._overlaps:
-                    self._place(self._decoder, index, overlap, slice(start, start + length))
-        except (ValueError, RuntimeError, EOFError, BadGzipFile) as error:
+                    self._place(index, overlap, slice(start, start + length))
+        except (ValueError, RuntimeError) as error:
             raise self._source.damaged(error) from error
         return self._source.unpack(self._buffer[run.start - origin : run.stop - origin])
 
-    def _place(self, decoder: ChunkDecoder, index: int, overlap: Overlap, steps: slice) -> None:
+    def _place(self, index: int, overlap: Overlap, steps: slice) -> None:
         """Decode a chunk to where it belongs in the buffer, or as much of it as does."""
-        target = self._buffer[(steps, *overlap.in_tile)]
-        if overlap.whole and len(target) == decoder.chunks[0] and target.flags.c_contiguous:
-            decoder.decode((index, *overlap.position), target, self._scratch)
+        position = (index, *overlap.position)
+        target = self._buffer[(steps, *overlap.in_box)]
+        if overlap.whole and len(target) == self._chunks.lengths[0] and target.flags.c_contiguous:
+            self._chunks.decode(position, target, self._scratch)
             return
         if not self._chunk.size:
-            self._chunk = np.empty(decoder.chunks, dtype=self._buffer.dtype)
-        decoder.decode((index, *overlap.position), self._chunk, self._scratch)
+            self._chunk = np.empty(self._chunks.lengths, dtype=self._buffer.dtype)
+        self._chunks.decode(position, self._chunk, self._scratch)
         # A chunk may be longer than all there is.
         target[...] = self._chunk[(slice(len(target)), *overlap.in_chunk)]
 

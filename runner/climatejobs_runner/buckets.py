@@ -95,7 +95,9 @@ class BucketStorage:
     def replace_by(self, path: PurePosixPath, pieces: Iterable[bytes], writer: str) -> None:
         """Put an object in parts."""
         del writer
-        obstore.put(self._objects, str(path), iter(pieces))
+        # Asked for a piece by the client, the thread that waits for it cannot wait for another object at the same time.
+        with ThreadPoolExecutor(1, thread_name_prefix="pieces") as thread:
+            obstore.put(self._objects, str(path), _made_by(thread, iter(pieces)))
 
     def create(self, path: PurePosixPath, content: bytes, writer: str) -> bool:
         """Put an object on the condition that there is none."""
@@ -167,6 +169,12 @@ class BucketStorage:
 
 def _marker(store: PurePosixPath) -> PurePosixPath:
     return store.with_name(store.name + PUBLISHED)
+
+
+def _made_by(thread: ThreadPoolExecutor, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same pieces, each made by another thread when it is asked for."""
+    while (piece := thread.submit(next, pieces, None).result()) is not None:
+        yield piece
 
 
 def _explain(error: BaseError, bucket: str) -> DataError | TemporaryError:

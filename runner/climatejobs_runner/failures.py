@@ -3,8 +3,6 @@
 import errno
 from dataclasses import dataclass
 
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
-
 from climatejobs.errors import ClimateJobsError, DataError, TemporaryError, TooLarge
 from climatejobs.names import ExitCode
 
@@ -29,6 +27,8 @@ class Failure:
 
 def classify(error: Exception) -> Failure:
     """Say what an exception comes to."""
+    from obstore.exceptions import BaseError  # noqa: PLC0415 - the client of object stores, which most runs do without
+
     if isinstance(error, TemporaryError):
         return Failure(error, ExitCode.TEMPORARY)
     if type(error) is not ClimateJobsError and isinstance(error, ClimateJobsError):
@@ -58,7 +58,9 @@ def _classify_file_error(error: OSError) -> Failure:
     return Failure(TemporaryError(detail, hint=hint), ExitCode.TEMPORARY)
 
 
-def _classify_bucket_error(error: BaseError) -> Failure:
+def _classify_bucket_error(error: Exception) -> Failure:
+    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError  # noqa: PLC0415
+
     # What follows the first line is the client's own view of the request.
     words = str(error).partition("\n")[0].partition(": <")[0]
     if isinstance(error, PermissionDeniedError | UnauthenticatedError):

@@ -10,10 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from climatejobs.errors import DataError
+from climatejobs_runner.files import PARTIAL
 from climatejobs_runner.storage import Entry
 
-_PARTIAL = ".partial"
-"""How the name of a file ends that Zarr has not finished writing."""
 _SYNCED_AT_ONCE = 8
 """Files that are waited for at a time until they are on the disk."""
 
@@ -75,7 +74,7 @@ class FolderStorage:
         return {
             file.relative_to(root).as_posix(): file.stat().st_size
             for file in sorted(root.rglob("*"))
-            if file.suffix != _PARTIAL and file.is_file()
+            if file.suffix != PARTIAL and file.is_file()
         }
 
     def replace(self, path: PurePosixPath, content: bytes, writer: str) -> None:
@@ -142,7 +141,7 @@ class FolderStorage:
     def publish(self, source: PurePosixPath, target: PurePosixPath, beat: Callable[[], None]) -> None:
         """Sweep what killed writers left, have all of it reach the disk, and rename it."""
         place, named = self.place(source), self.place(target)
-        for partial in sorted(place.rglob(f"*{_PARTIAL}")):
+        for partial in sorted(place.rglob(f"*{PARTIAL}")):
             partial.unlink(missing_ok=True)
         self.settle(source, self.sizes(source), beat)
         try:

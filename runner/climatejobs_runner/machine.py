@@ -4,8 +4,6 @@ import ctypes
 import os
 from pathlib import Path
 
-import zarr
-
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _M_MMAP_THRESHOLD = -3
 """The name that glibc's malloc.h gives the parameter."""
@@ -28,10 +26,7 @@ def usable_cpus() -> int:
 
 
 def limit_to_machine() -> None:
-    """Decode with as many threads as there are CPUs, and give large buffers back as soon as they are freed."""
-    cpus = usable_cpus()
-    limits = {"threading.max_workers": cpus, "async.concurrency": max(cpus, 2)}
-    zarr.config.set(limits)  # pyright: ignore[reportUnknownMemberType] - donfig's is untyped
+    """Give large buffers back as soon as they are freed."""
     # Without a limit glibc learns to keep freed blocks for later, for every thread: memory then grows with the
     # number of blocks that have been read. Another C library has no such function, and no such habit.
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -7,9 +7,11 @@ an operation of its own here, and each kind does it in its own way.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from obstore.store import S3Store
+if TYPE_CHECKING:
+    # The client of object stores, which a folder does without.
+    from obstore.store import S3Store
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class BucketPlace:
     """A place in a bucket, as `pathlib.Path` is one on a file system."""
 
     name: str
-    objects: S3Store
+    objects: "S3Store"
     """Rooted at the place."""
 
 

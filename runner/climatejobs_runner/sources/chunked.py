@@ -6,10 +6,12 @@ from pathlib import Path
 
 import icechunk
 import xarray as xr
+import zarr
 from zarr.abc.store import Store
 from zarr.storage import LocalStore
 
 from climatejobs.errors import ClimateJobsError, DataError
+from climatejobs_runner.machine import usable_cpus
 from climatejobs_runner.sources.labelled import LabelledSource
 
 BRANCH = "main"
@@ -40,6 +42,9 @@ def _repository(path: Path) -> icechunk.Repository:
 
 
 def _open(store: Store) -> xr.Dataset:
+    cpus = usable_cpus()
+    limits = {"threading.max_workers": cpus, "async.concurrency": max(cpus, 2)}
+    zarr.config.set(limits)  # pyright: ignore[reportUnknownMemberType] - donfig's is untyped
     # Without chunks there is no dask: values are read where they are asked for. Consolidated metadata may be stale, and
     # save nothing where folders can be listed.
     return xr.open_zarr(  # pyright: ignore[reportUnknownMemberType] - names classes of optional packages
