@@ -63,9 +63,13 @@ class Total(Aggregation):
         steps, total, missing = steps[:, band], self._total[band], self._missing[band]
         # A period begins with 0.0, so that a sum is never -0.0, and it does not matter whether there was a NaN before.
         before = total.copy() if self._steps else None
-        np.add(steps[0], 0.0 if before is None else before, out=total)
-        for step in steps[1:]:
-            np.add(total, step, out=total)
+        if before is None and len(total) > 1:
+            # Row by row, so in the order of time; of a single column numpy would make a tree.
+            np.add.reduce(steps, axis=0, dtype=np.float64, out=total, initial=0.0)
+        else:
+            np.add(steps[0], 0.0 if before is None else before, out=total)
+            for step in steps[1:]:
+                np.add(total, step, out=total)
         spoilt = np.isnan(total)
         if not spoilt.any():
             return

@@ -126,6 +126,19 @@ def test_sums_are_added_in_the_order_of_time(steps: np.ndarray) -> None:
     np.testing.assert_array_equal(aggregate("sum", steps), np.where(there, total, np.nan))
 
 
+@pytest.mark.parametrize("cells", [1, 2, 3, 17, 40_000])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
+def test_many_steps_are_added_one_after_the_other(cells: int, dtype: str) -> None:
+    # Numbers so different in size that any other order would be seen.
+    steps = (np.random.default_rng(1).normal(size=(200, cells)) * 1000).astype(dtype)
+    if dtype == "float64":
+        steps *= 10.0 ** np.random.default_rng(2).integers(-6, 12, size=steps.shape)
+    expected = np.zeros(cells)
+    for step in steps:
+        expected = expected + step
+    np.testing.assert_array_equal(aggregate("sum", steps), expected)
+
+
 def test_whole_numbers_are_added_without_loss() -> None:
     assert aggregate("sum", np.array([[2**40], [1]], dtype=np.int64))[0] == 2**40 + 1
 
