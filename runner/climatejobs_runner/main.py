@@ -13,6 +13,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stop = stop_on_signals()
     # Files are for the group too: the API reads them as another user of the same group.
     os.umask(0o002)
+    # For what is loaded below: numpy would start a thread for every CPU of the node, though nothing here multiplies
+    # matrices, and pydantic would search all packages for plugins.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     with modules_loading():
         from climatejobs_runner.program import carry_out  # noqa: PLC0415 - slow; a stop must be heard by then
 
