@@ -1,5 +1,6 @@
 """The API server as a benchmark needs it: many writes at a time, and watches, with little work of our own."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -42,6 +43,18 @@ class ApiServer:
         """Merge into an object. The answer is not looked at, which would cost more than it tells."""
         await self._send("PATCH", path, body, _MERGE)
 
+    async def remove(self, path: str) -> None:
+        """Delete an object, and in the background what it owns."""
+        await self._send("DELETE", path, {"propagationPolicy": "Background"}, "application/json")
+
+    async def wait_until_empty(self, path: str) -> None:
+        """Wait until a collection has nothing in it any more."""
+        while True:
+            answer = await self._send("GET", f"{path}?limit=1", None, "application/json")
+            if not json.loads(answer)["items"]:
+                return
+            await asyncio.sleep(0.2)
+
     async def watch_additions(self, path: str) -> AsyncIterator[Object]:
         """Everything there is, and that is made from then on. Changes are not even read."""
         query = {"watch": "true"}
@@ -55,9 +68,9 @@ class ApiServer:
                         yield json.loads(line)["object"]
         raise RuntimeError(f"the watch of {path} ended")
 
-    async def _send(self, method: str, path: str, body: Mapping[str, Any], content_type: str) -> bytes:
+    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None, content_type: str) -> bytes:
         """One request that has to succeed; its answer."""
-        data = json.dumps(body)
+        data = None if body is None else json.dumps(body)
         async with self._session.request(
             method, self._server + path, data=data, headers={"Content-Type": content_type}
         ) as answer:

@@ -2,31 +2,46 @@
 
 A real API server and etcd, no nodes; the script is Job controller, scheduler and kubelet (`job_controller.py`).
 
+Three loads, one after the other, each of them with all slots taken when it begins:
+
+- The floor: before there is an operator, the script makes the Jobs itself, and pods end at once. This is what the
+  machine can do at all.
+- Throughput: the operator makes them, and pods end at once.
+- Reactions: pods run for so long that the slots turn over at half of that throughput, one after the other, while
+  somebody else submits a job every quarter of a second. At full load these would stand in a line, and how long the line
+  is says how small the machine is, not how fast the operator reacts. Their Jobs come on top of the half.
+
     python benchmarks/control_plane.py [--waiting 10000] [--seconds 20] [--profile FILE]
 """
 
 import argparse
 import asyncio
 import contextlib
+import itertools
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from api_server import ApiServer, Object
 from climatejobs import names
 from climatejobs.crd import custom_resource_definition
+from climatejobs.model import ClimateJob
 from climatejobs_cluster.api import Access, member
+from climatejobs_operator.actions import CreateJob
+from climatejobs_operator.job_manifest import build_job
 from climatejobs_operator.login import Credentials
+from climatejobs_operator.settings import Settings
 from job_controller import JobController
-from operator_process import OperatorProcess, busy_seconds
+from operator_process import OperatorProcess, busy_seconds, make_environment
 from targets import Target, report
 
 CLUSTER = "bench-control-plane"
@@ -34,16 +49,22 @@ NAMESPACE = "default"
 MANY = "many"
 SLOTS = 40
 """Slots of the one who has submitted the thousands; another's job always finds one."""
-PROBE_PAUSE = 0.1
-RUN_SECONDS = 4.0
-"""How long a pod runs while reactions are measured: ten slots become free a second, or as many as can be used."""
+BARE = "bare"
+"""The ClimateJob that owns the Jobs of the floor, so that they go when it does."""
+PROBE = "probe"
+PROBE_SECONDS = 0.25
+"""Between two jobs of somebody else."""
+LOAD_SHARE = 0.5
+"""How much of the throughput the slots take up while reactions are measured."""
 
 
 def main() -> int:
     """Bring a control plane up, measure, report."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--waiting", type=int, default=10_000, help="ClimateJobs that wait")
-    options.add_argument("--seconds", type=float, default=20, help="how long each of the two loads lasts")
+    options.add_argument(
+        "--seconds", type=float, default=20, help="how long floor and throughput are measured; reactions twice as long"
+    )
     options.add_argument("--profile", type=Path, help="write what the first operator spends its time on (for pstats)")
     given = options.parse_args()
     with control_plane() as kubeconfig, tempfile.TemporaryDirectory() as folder:
@@ -79,22 +100,35 @@ class Load:
     """The ClimateJobs of the run, and how long their pods compute."""
 
     def __init__(self, server: ApiServer) -> None:
+        """Pods are held until they are let go."""
         self._server = server
         self._path = server.path(names.API_VERSION, names.PLURAL)
         self._held = asyncio.Event()
+        self._full = asyncio.Event()
         self._waiting = 0
+        self._submitted = 0
         self._run_seconds = 0.0
         self.controller = JobController(server, self._compute)
 
     def hold(self) -> None:
-        """From now on, the pods of the many run until they are let go."""
+        """From now on, the pods that hold slots run until they are let go."""
         self._held.clear()
+        self._full.clear()
         self._waiting = 0
 
     def let_go(self, run_seconds: float) -> None:
-        """From now on, the pods of the many run so long; those that were held end one by one within that time."""
+        """From now on, the pods that hold slots run so long; those that were held end one by one within that time."""
         self._run_seconds = run_seconds
         self._held.set()
+
+    async def fill(self) -> None:
+        """Wait until all slots are taken by pods that are held."""
+        await asyncio.wait_for(self._full.wait(), timeout=120)
+
+    @property
+    def left(self) -> int:
+        """ClimateJobs that have no Job yet."""
+        return self._submitted - len(self.controller.seen_at)
 
     async def submit_many(self, count: int) -> None:
         """Create all those that are going to wait."""
@@ -109,39 +143,73 @@ class Load:
         print(f"{count} ClimateJobs created in {time.monotonic() - began:.1f} s", flush=True)
 
     async def probe(self, seconds: float) -> list[float]:
-        """Submit one job after another for somebody else; seconds from each ClimateJob to its Job."""
+        """Submit jobs for somebody else, however long one takes; seconds from each ClimateJob to its Job."""
         submitted: dict[str, float] = {}
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            name = f"probe-{len(submitted)}"
-            submitted[name] = time.monotonic()
-            await self._submit(name, "somebody-else")
-            await asyncio.sleep(PROBE_PAUSE)
+        began = time.monotonic()
+        async with asyncio.TaskGroup() as submissions:
+            for number in range(round(seconds / PROBE_SECONDS)):
+                await asyncio.sleep(began + number * PROBE_SECONDS - time.monotonic())
+                name = f"{PROBE}-{number}"
+                submitted[name] = time.monotonic()
+                submissions.create_task(self._submit(name, "somebody-else"))
         await self.controller.wait_until(lambda: submitted.keys() <= self.controller.seen_at.keys())
         return [self.controller.seen_at[name] - moment for name, moment in submitted.items()]
+
+    @contextlib.asynccontextmanager
+    async def make_jobs(self) -> AsyncGenerator[None]:
+        """Have slots taken by Jobs that no operator has made; afterwards all of them are gone."""
+        owner = ClimateJob.from_manifest(await self._submit(BARE, BARE))
+        settings = Settings.from_environment(make_environment(NAMESPACE))
+        create = CreateJob(attempts_before=0, deadline_seconds=owner.spec.timeout_seconds)
+        jobs = self._server.path("batch/v1", "jobs")
+        numbers = itertools.count()
+        ends = asyncio.Event()
+
+        async def take_slot() -> None:
+            while not ends.is_set():
+                name = f"{BARE}-{next(numbers)}"
+                job: Object = build_job(owner, create, settings)
+                job["metadata"]["name"] = name
+                await self._server.post(jobs, job)
+                await self.controller.wait_until(partial(self.controller.pod_ended.__contains__, name))
+
+        async with asyncio.TaskGroup() as slots:
+            for _ in range(SLOTS):
+                slots.create_task(take_slot())
+            yield
+            ends.set()
+        await self.controller.wait_until(lambda: not self.controller.running)
+        await self._server.remove(f"{self._path}/{BARE}")
+        for path in (jobs, self._server.path("v1", "pods")):
+            await self._server.wait_until_empty(path)
+        self._submitted -= 1
+        self.controller.seen_at.clear()
 
     def count_since(self, moment: float) -> int:
         """Jobs that were made since then."""
         return sum(seen_at >= moment for seen_at in self.controller.seen_at.values())
 
     async def _compute(self, name: str) -> None:
-        if not name.startswith(MANY):
+        if name.startswith(PROBE):
             return
         share = 1.0
         if not self._held.is_set():
             # Let go all at once, they would end all at once for ever: slots become free one after the other.
             self._waiting += 1
             share = self._waiting / SLOTS
+            if self._waiting == SLOTS:
+                self._full.set()
             await self._held.wait()
         await asyncio.sleep(share * self._run_seconds)
 
-    async def _submit(self, name: str, submitter: str) -> None:
+    async def _submit(self, name: str, submitter: str) -> Object:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         inputs = {"source_dataset_id": "era5-land-hourly", "frequency": "1D", "method": "mean", "start": "2025-01-01"}
         metadata: Object = {"name": name, "annotations": {names.ANNOTATION_SUBMITTED_AT: now}}
         metadata["labels"] = {names.LABEL_PROCESS: "resample"}
         spec: Object = {"process": "resample", "inputs": inputs, "submittedBy": submitter}
-        await self._server.post(
+        self._submitted += 1
+        return await self._server.post(
             self._path, {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "spec": spec}
         )
 
@@ -160,7 +228,7 @@ class Rates:
 class Measurement:
     """Rates of a stretch of time."""
 
-    def __init__(self, operator: OperatorProcess, load: Load) -> None:
+    def __init__(self, load: Load, operator: OperatorProcess | None = None) -> None:
         self._operator = operator
         self._load = load
         self._spent = self._read()
@@ -175,7 +243,8 @@ class Measurement:
 
     def _read(self) -> tuple[float, float, float]:
         """CPU seconds so far: of the machine, the operator and this process."""
-        return busy_seconds(), self._operator.cpu_seconds, time.process_time()
+        operator = 0.0 if self._operator is None else self._operator.cpu_seconds
+        return busy_seconds(), operator, time.process_time()
 
 
 async def measure(folder: Path, waiting: int, seconds: float, profile: Path | None) -> int:
@@ -191,7 +260,7 @@ async def measure(folder: Path, waiting: int, seconds: float, profile: Path | No
 
 
 async def run(folder: Path, load: Load, waiting: int, seconds: float, profile: Path | None) -> "Figures":
-    """One operator under two loads, and another that takes over from it."""
+    """No operator, one under two loads, and another that takes over from it."""
 
     def start(log: str, profile: Path | None = None) -> OperatorProcess:
         limits = {"max_running": 0, "max_running_per_submitter": SLOTS}
@@ -199,28 +268,42 @@ async def run(folder: Path, load: Load, waiting: int, seconds: float, profile: P
 
     with contextlib.ExitStack() as stack:
         await load.submit_many(waiting + SLOTS)
+        # Now, not at the end: the store holds what it holds later on, nothing else watches it, and what an operator
+        # finds when it takes over from a killed one stays what the killed one has left.
+        async with load.make_jobs():
+            await load.fill()
+            load.let_go(0)
+            measurement = Measurement(load)
+            await asyncio.sleep(seconds)
+            bare = measurement.end()
+        print("measured what goes without an operator", flush=True)
 
+        load.hold()
         operator = start("first.log", profile)
         stack.callback(operator.stop)
         first_seconds = await operator.wait_until_steady(600)
         first_peak = operator.peak_mebibytes
         print(f"told all of them their place in {first_seconds:.1f} s", flush=True)
 
-        load.let_go(RUN_SECONDS)
-        measurement = Measurement(operator, load)
-        reactions = await load.probe(seconds)
-        turning = measurement.end()
-        print("measured reactions", flush=True)
-
+        await load.fill()
         load.let_go(0)
-        measurement = Measurement(operator, load)
+        measurement = Measurement(load, operator)
         await asyncio.sleep(seconds)
         full = measurement.end()
-        peak = operator.peak_mebibytes
         print("measured throughput", flush=True)
 
+        load.hold()
+        await load.fill()
+        await operator.wait_until_steady(60)
+        load.let_go(SLOTS / (LOAD_SHARE * full.jobs))
+        measurement = Measurement(load, operator)
+        reactions = await load.probe(2 * seconds)
+        turning = measurement.end()
+        peak = operator.peak_mebibytes
+        print("measured reactions", flush=True)
+
         operator.stop() if profile else operator.kill()
-        left = waiting + SLOTS + len(reactions) - len(load.controller.seen_at)
+        left = load.left
         await load.controller.wait_until(lambda: not load.controller.running)  # all end, and nobody looks
         load.hold()
         operator = start("second.log")
@@ -229,8 +312,9 @@ async def run(folder: Path, load: Load, waiting: int, seconds: float, profile: P
         assert load.controller.running == SLOTS, "a restarted operator gives all free slots away, and no more"
         return Figures(
             waiting=waiting,
-            turning=turning,
+            bare=bare,
             full=full,
+            turning=turning,
             reactions=reactions,
             first_seconds=first_seconds,
             first_peak=first_peak,
@@ -246,10 +330,12 @@ class Figures:
     """All that was measured; seconds, and MiB for peaks."""
 
     waiting: int
-    turning: Rates
-    """While a pod runs for some seconds."""
+    bare: Rates
+    """While the script makes the Jobs and there is no operator."""
     full: Rates
     """While pods end at once."""
+    turning: Rates
+    """While the slots turn over at a part of that."""
     reactions: Sequence[float]
     first_seconds: float
     first_peak: float
@@ -274,21 +360,30 @@ class Figures:
 
     def __str__(self) -> str:
         def row(name: str, *values: float, digits: int = 1) -> str:
-            return f"{name:60}" + "".join(f"{value:20.{digits}f}" for value in values)
+            return f"{name:80}" + "".join(f"{value:20.{digits}f}" for value in values)
 
-        def costs(name: str, turning: float, full: float) -> str:
-            each = f"{1000 * turning / self.turning.jobs:.1f} and {1000 * full / self.full.jobs:.1f} ms a Job"
-            return row(f"CPU of {name} (cores; {each})", turning, full, digits=2)
+        def costs(name: str, full: float, turning: float) -> str:
+            each = f"{1000 * full / self.full.jobs:.1f} and {1000 * turning / self.turning.jobs:.1f} ms a Job"
+            return row(f"CPU of {name} (cores; {each})", full, turning, digits=2)
 
         rows = [
             "",
-            f"{'':60}{'slots turn over':>20}{'as fast as it goes':>20}",
-            row("Jobs started per second", self.turning.jobs, self.full.jobs),
-            costs("the operator", self.turning.operator, self.full.operator),
-            costs("API server and etcd", self.turning.rest, self.full.rest),
-            costs("this script", self.turning.script, self.full.script),
+            f"{'':80}{'as fast as it goes':>20}{f'slots at {LOAD_SHARE:.0%} of it':>20}",
             row(
-                f"from ClimateJob to Job, {len(self.reactions)} times: p50 (s)",
+                f"Jobs started per second ({1 / PROBE_SECONDS:.0f} of the latter another's)",
+                self.full.jobs,
+                self.turning.jobs,
+            ),
+            costs("the operator", self.full.operator, self.turning.operator),
+            costs("API server and etcd", self.full.rest, self.turning.rest),
+            costs("this script", self.full.script, self.turning.script),
+            "",
+            row("the same Jobs, made by the script without the operator: Jobs per second", self.bare.jobs),
+            row("   the operator's Jobs per second in relation to these", self.full.jobs / self.bare.jobs, digits=2),
+            row("   CPU of API server and etcd (ms a Job)", 1000 * self.bare.rest / self.bare.jobs),
+            "",
+            row(
+                f"from ClimateJob to Job at {LOAD_SHARE:.0%}, {len(self.reactions)} times: p50 (s)",
                 statistics.median(self.reactions),
                 digits=3,
             ),

@@ -35,10 +35,12 @@ class JobController:
     def __init__(self, server: ApiServer, compute: Callable[[str], Awaitable[None]]) -> None:
         self._server = server
         self._compute = compute
-        """Returns when the pod of that ClimateJob is to end."""
+        """Returns when the pod of the Job of that name is to end."""
         self._lives: set[str] = set()
         self.seen_at: dict[str, float] = {}
-        """When the Job of a ClimateJob was first seen, by the monotonic clock."""
+        """When a Job was first seen, by the monotonic clock."""
+        self.pod_ended: set[str] = set()
+        """Jobs whose pod has ended: from then on the slot is free, though the Job controller has yet to say so."""
         self._changed = asyncio.Condition()
 
     @property
@@ -47,7 +49,7 @@ class JobController:
         return len(self._lives)
 
     async def wait_until(self, holds: Callable[[], bool]) -> None:
-        """Wait for something that becomes true when a Job is made or its life is over."""
+        """Wait for something that becomes true when a Job is made, its pod ends, or its life is over."""
         async with self._changed:
             await self._changed.wait_for(holds)
 
@@ -91,6 +93,8 @@ class JobController:
         terminated = {"exitCode": 0, "reason": "Completed", "message": _RESULT}
         terminated |= {"startedAt": started, "finishedAt": _now()}
         await self._server.merge(pod_status, {"status": _pod_says("Succeeded", {"terminated": terminated})})
+        self.pod_ended.add(name)
+        await self._tell()
         await asyncio.sleep(SYNC_SECONDS)
         accepted = _condition("SuccessCriteriaMet")
         over: Object = {**begun, "active": 0}

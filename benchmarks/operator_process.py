@@ -13,6 +13,8 @@ from pathlib import Path
 
 import aiohttp
 
+from climatejobs_operator.settings import variable_name
+
 # As in the image: kopf imports the generated client where it is installed, and an environment for development has it.
 _PROGRAM = """
 import sys
@@ -28,6 +30,12 @@ CALM_SECONDS = 0.5
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
+def make_environment(namespace: str, **settings: object) -> dict[str, str]:
+    """The variables that tell an operator its settings; those that nobody cares for have a value anyway."""
+    needed: dict[str, object] = {"runner_image": "runner", "data_claim": "data", **settings}
+    return {variable_name(name): str(value) for name, value in {"namespace": namespace, **needed}.items()}
+
+
 def busy_seconds() -> float:
     """CPU time that the machine has spent on anything so far."""
     user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split()[1:9])
@@ -40,14 +48,7 @@ class OperatorProcess:
     def __init__(self, namespace: str, log: Path, profile: Path | None = None, **settings: object) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self._port = int(probe.getsockname()[1])
-        environment = {
-            **os.environ,
-            "CLIMATEJOBS_NAMESPACE": namespace,
-            "CLIMATEJOBS_OPERATOR_RUNNER_IMAGE": "runner",
-            "CLIMATEJOBS_OPERATOR_DATA_CLAIM": "data",
-            "CLIMATEJOBS_OPERATOR_PROBE_PORT": str(self._port),
-            **{f"CLIMATEJOBS_OPERATOR_{name.upper()}": str(value) for name, value in settings.items()},
-        }
+        environment = {**os.environ, **make_environment(namespace, probe_port=self._port, **settings)}
         with log.open("wb") as output:
             command = [sys.executable, "-c", _PROGRAM, *([str(profile)] if profile is not None else [])]
             self._process = subprocess.Popen(command, env=environment, stderr=output)
