@@ -55,13 +55,13 @@ class Installation:
     def bring_in(
         self,
         images: Images,
-        file: Path | None,
+        source: Path | str | None,
         *,
         dataset_id: str,
         variable: str | None,
         options: tuple[str, ...] = (),
     ) -> str:
-        """Import a netCDF file, or make the synthetic data set where there is none; what the runner said of it."""
+        """Import a netCDF file or what is behind an address, or make the synthetic data set; what the runner said."""
         pod = cast(dict[str, object], yaml.safe_load(IMPORT_POD.read_text(encoding="utf-8")))
         manifest = json.dumps(pod).replace('"climatejobs/runner:0.1.0"', json.dumps(images.references["runner"]))
         self._remove_import_pod()
@@ -69,11 +69,12 @@ class Installation:
             self.kubectl("apply", "--filename", "-", stdin=manifest)
             self.kubectl("wait", "--for=condition=Ready", f"pod/{POD}", "--timeout=120s")
             tool = ("exec", POD, "--", "climatejobs-runner")
-            if file is None:
+            if source is None:
                 return self.kubectl(*tool, "synthesize", "--id", dataset_id, *options, "--data", "/data")
-            self.kubectl("cp", str(file.resolve()), f"{POD}:/tmp/input.nc")
             names = ("--variable", variable) if variable else ()
-            source = "/tmp/input.nc"  # noqa: S108 - a path in the pod
+            if isinstance(source, Path):
+                self.kubectl("cp", str(source.resolve()), f"{POD}:/tmp/input.nc")
+                source = "/tmp/input.nc"  # noqa: S108 - a path in the pod
             return self.kubectl(*tool, "import", source, "--id", dataset_id, *names, *options, "--data", "/data")
         finally:
             self._remove_import_pod()
