@@ -20,7 +20,7 @@ PATTERN = (
     r"|(Q|QS|QE|Y|YS|YE|A|AS)"
     r"(-(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC))?)$|^dekad$"
 )
-"""What a frequency looks like, for schemas; `parse_frequency` decides, and says why not."""
+"""What a frequency looks like, for schemas; `parse_frequency` takes just that, and says of anything else why not."""
 _PATTERN = re.compile(r"(?P<sign>[+-]?)(?P<count>[0-9]*)(?P<alias>[A-Za-z]+)(?:-(?P<anchor>[A-Za-z]{3}))?")
 
 
@@ -123,7 +123,7 @@ def parse_frequency(text: str) -> Frequency:
     count = int(match["count"] or 1)
     if match["sign"] == "-" or count == 0:
         raise _refusal(text, f"{quote(text)} does not go forward in time")
-    if count > 10_000:
+    if count > 9_999:
         raise _refusal(text, f"{quote(text)} is longer than this service counts")
     unit = _ALIASES[match["alias"]]
     anchor = _anchor(text, unit, match["alias"], match["anchor"], count)
@@ -131,7 +131,12 @@ def parse_frequency(text: str) -> Frequency:
         unit, count = Unit.DAY, count // 24
     if unit is Unit.DEKAD and count > 1:
         raise _refusal(text, "dekads cannot be multiplied: three of them are a month")
-    return Frequency(unit, count, anchor)
+    found = Frequency(unit, count, anchor)
+    if re.fullmatch(PATTERN, text) is None:
+        # Nothing but blanks, a plus, leading zeros or mixed cases: what it means is clear, but one spelling is enough.
+        detail = f"{quote(text)} is not how a frequency is written"
+        raise InvalidInput(detail, hint=f"Write {str(found)!r}. Possible are {POSSIBLE}.")
+    return found
 
 
 def _anchor(text: str, unit: Unit, alias: str, anchor: str | None, count: int) -> int:

@@ -76,6 +76,13 @@ def test_spellings_have_one_canonical_form(spelling: str, canonical: str, slug: 
         "1D12h",
         "3dekad",
         "fortnight",
+        " D ",
+        "D\n",
+        "+1D",
+        "01D",
+        "10000D",
+        "W-Mon",
+        "w-MON",
     ],
 )
 def test_anything_else_is_refused_with_what_is_possible(spelling: str) -> None:
@@ -84,8 +91,8 @@ def test_anything_else_is_refused_with_what_is_possible(spelling: str) -> None:
     assert "W-MON" in (refusal.value.hint or "")
 
 
-@pytest.mark.parametrize(("spelling", "meant"), [("ms", "'MS'"), ("2qs", "'2QS'"), ("6H", "'6h'")])
-def test_a_spelling_with_the_wrong_case_is_told_the_right_one(spelling: str, meant: str) -> None:
+@pytest.mark.parametrize(("spelling", "meant"), [("ms", "'MS'"), ("2qs", "'2QS'"), ("6H", "'6h'"), (" D ", "'1D'"), ("+06h", "'6h'")])
+def test_a_spelling_that_is_nearly_right_is_told_the_right_one(spelling: str, meant: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         parse_frequency(spelling)
     assert f"Write {meant}" in (refusal.value.hint or "")
@@ -100,3 +107,16 @@ def test_one_that_is_refused_is_not_proposed() -> None:
 @given(st.from_regex(PATTERN, fullmatch=True))
 def test_what_fits_the_schema_is_read(spelling: str) -> None:
     assert re.fullmatch(r"[a-z0-9_]+", parse_frequency(spelling).slug)
+
+
+@given(
+    st.text("0123456789+- \n", max_size=3),
+    st.sampled_from(["h", "D", "d", "W", "w", "M", "MS", "ME", "QS", "Q", "YE", "A", "dekad", "H", "ms", "B"]),
+    st.sampled_from(["", "-MON", "-mon", "-Mon", "-JAN", "-feb", "-XYZ", " ", "\n"]),
+)
+def test_what_does_not_fit_the_schema_is_refused(count: str, alias: str, anchor: str) -> None:
+    spelling = count + alias + anchor
+    if re.fullmatch(PATTERN, spelling) is None:
+        with pytest.raises(InvalidInput) as refusal:
+            parse_frequency(spelling)
+        assert "W-MON" in (refusal.value.hint or "")
