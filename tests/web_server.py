@@ -29,6 +29,8 @@ class Site:
     """What is said of an object's version."""
     length: bool = True
     """Whether its length is."""
+    claimed: int | None = None
+    """Bytes that every file is said to have, instead of those it has."""
     statuses: dict[str, int] = field(default_factory=dict[str, int])
     """Answers that are given for some paths instead of what is there."""
     refused: dict[str, int] = field(default_factory=dict[str, int])
@@ -96,7 +98,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         if site.length:
-            self.send_header("Content-Length", str(len(content)))
+            claimed = site.claimed if status == 200 else None
+            self.send_header("Content-Length", str(len(content) if claimed is None else claimed))
         else:
             self.send_header("Connection", "close")
             self.close_connection = True

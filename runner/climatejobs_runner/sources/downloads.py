@@ -5,6 +5,7 @@ the file is fetched from its start again.
 """
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -100,9 +101,20 @@ class Download:
         """Whether an answer goes on with what has been received."""
         if self._facts is None:
             self._facts = answer.meta
+            self._check_room(answer.meta["size"])
             self.attempt.progress.begin(f"Fetching {self.address.name}", total=answer.meta["size"], unit="bytes")
             return True
         return answer.range[0] == self.received and answer.meta == self._facts
+
+    def _check_room(self, size: int) -> None:
+        """Refuse what would fill the volume for everybody else before it breaks off."""
+        volume = os.fstatvfs(self.file.fileno())
+        free = volume.f_bavail * volume.f_frsize
+        if size > free:
+            raise TemporaryError(
+                f"{self.address.name} has {-(-size // MIB)} MiB, and {free // MIB} MiB are free where it is fetched to",
+                hint="Free space on that volume, or bring in a part of a Zarr store, which is read where it is.",
+            )
 
     def _can_be_continued(self) -> bool:
         return self._facts is not None and (bool(self._facts["e_tag"]) or self._facts["last_modified"].timestamp() > 0)

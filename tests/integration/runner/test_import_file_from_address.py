@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -150,6 +151,14 @@ def test_a_page_instead_of_data_is_refused_by_its_first_bytes(runner: Runner, si
     assert answer.status == 65
     assert "neither netCDF nor GRIB" in answer.error["detail"]
     assert "<!DOCTYPE html>" in answer.error["detail"]
+
+
+def test_one_that_the_volume_has_no_room_for_is_not_begun(runner: Runner, site: Site) -> None:
+    site.claimed = 2**60
+    answer = runner.bring(f"{site.address}/t2m.nc", "t2m")
+    assert answer.status == 75
+    assert re.match(r"t2m\.nc has 1099511627776 MiB, and \d+ MiB are free", answer.error["detail"])
+    assert site.ranges_of("/t2m.nc") == [""]
 
 
 def test_a_file_of_unknown_length_is_refused(runner: Runner, site: Site) -> None:

@@ -91,7 +91,9 @@ def test_anything_else_is_refused_with_what_is_possible(spelling: str) -> None:
     assert "W-MON" in (refusal.value.hint or "")
 
 
-@pytest.mark.parametrize(("spelling", "meant"), [("ms", "'MS'"), ("2qs", "'2QS'"), ("6H", "'6h'"), (" D ", "'1D'"), ("+06h", "'6h'")])
+@pytest.mark.parametrize(
+    ("spelling", "meant"), [("ms", "'MS'"), ("2qs", "'2QS'"), ("6H", "'6h'"), (" D ", "'1D'"), ("+06h", "'6h'")]
+)
 def test_a_spelling_that_is_nearly_right_is_told_the_right_one(spelling: str, meant: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         parse_frequency(spelling)
