@@ -3,7 +3,7 @@
 {"outputs": {"dataset": {...}}}     or     {"error": {"type", "title", "detail", "hint"}}
 
 Where several pods share a computation, one of them gives the outputs; any other that has done its part says only
-that: {"shard": {"index": 0, "of": 3}}
+that, and how much it was: {"shard": {"index": 0, "of": 3, "total": 122, "unit": "steps"}}
 """
 
 import json
@@ -29,6 +29,9 @@ class ShardDone(BaseModel):
     """Which of them, counted from 0."""
     of: int = Field(ge=1)
     """How many there are."""
+    total: int | None = Field(default=None, ge=0)
+    """Units of work that its part had; what is kept of its progress, which others may have forgotten by then."""
+    unit: str | None = Field(default=None, max_length=63)
 
 
 class ResultDocument(BaseModel):

@@ -14,7 +14,7 @@ from climatejobs_operator.job_manifest import memory_limit
 from climatejobs_operator.jobs import Job, JobCondition
 from climatejobs_operator.observation import Decision, Observation
 from climatejobs_operator.pods import Pod
-from climatejobs_operator.result import has_done_its_share
+from climatejobs_operator.result import read_share
 from climatejobs_operator.settings import Settings
 from climatejobs_operator.suspension import end_hold, plan_resumption, plan_suspension
 from climatejobs_operator.waiting import Wait, describe_missing_pod, describe_waiting, is_pull_failure
@@ -87,6 +87,8 @@ def plan_course(seen: Observation, job: Job, now: datetime, settings: Settings) 
     if job.spec.suspend:
         return plan_resumption(seen, job, current, now)
     active = course.active
+    if (active is None or active.running_since is None) and current.progress is not None:
+        current = current.model_copy(update={"progress": current.progress.model_copy(update={"rate": None})})
     if active is not None and active.running_since is not None:
         message = f"Running, attempt {attempt} of {course.limit}." if attempt > 1 else "Running."
         if active.metadata.deletion_timestamp is not None and active.metadata.deletion_timestamp < now:
@@ -216,7 +218,7 @@ def _find_ending(seen: Observation, job: Job, pods: Sequence[Pod], course: _Cour
         error = _describe_condition(seen, job.failure, course, begun)
         return fail(seen, error, now, attempts=begun, log_tail=tail)
     for pod in pods:
-        if pod.runner.terminated is not None and pod.runner.terminated.exit_code == 0 and not has_done_its_share(pod):
+        if pod.runner.terminated is not None and pod.runner.terminated.exit_code == 0 and read_share(pod) is None:
             error = failure.describe_no_result(seen.climatejob.spec.process, max(begun, 1))
             return fail(seen, error, now, attempts=max(begun, 1), pod=pod)
     return _recover_result(seen, job, course, now) if job.complete else None

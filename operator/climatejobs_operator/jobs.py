@@ -40,6 +40,8 @@ class JobStatus(KubernetesModel):
 
     failed: int = 0
     start_time: Time | None = None
+    completed_indexes: str = ""
+    """Where several pods share the work: whose places are done, as in `0,2-4`. The Job keeps it when pods go."""
     uncounted_terminated_pods: UncountedPods = Field(default_factory=UncountedPods)
     conditions: tuple[JobCondition, ...] = ()
 
@@ -101,6 +103,12 @@ class Job(KubernetesModel):
         """How many failures the Job allows, in each of the pods' places where several share the work."""
         limit = self.spec.backoff_limit_per_index
         return self.spec.backoff_limit if limit is None else limit
+
+    @property
+    def completed_indexes(self) -> frozenset[int]:
+        """The places of pods that share the work whose part is done, as far as the Job controller has counted."""
+        spans = (span.partition("-") for span in self.status.completed_indexes.split(",") if span)
+        return frozenset(index for first, _, last in spans for index in range(int(first), int(last or first) + 1))
 
     @property
     def counted_failures(self) -> int:

@@ -13,7 +13,7 @@ from climatejobs.reports import Report
 from climatejobs_operator.cache import Cache
 from climatejobs_operator.observation import Observation, Reported
 from climatejobs_operator.pods import Pod
-from climatejobs_operator.progress import Timetable, combine
+from climatejobs_operator.progress import Timetable, combine, find_completed
 
 
 class Reports:
@@ -34,14 +34,16 @@ class Reports:
         self._clock = clock
         self._now = now
         self._timetable = Timetable(per_second)
-        self._progress: dict[str, dict[int, Progress]] = {}
+        self._progress: dict[str, dict[int, tuple[str, Progress]]] = {}
+        """By the index of the share: the latest, and the uid of the pod that it is of."""
         self._results: dict[str, Reported] = {}
         self._waiting: dict[str, list[asyncio.Future[ClimateJobStatus | None]]] = {}
         cache.subscribe(self._follow)
 
     def put_progress(self, name: str, pod: Pod, progress: Progress) -> None:
         """Take in how far a pod has come; it is written when it is its turn, and the latest wins."""
-        self._progress.setdefault(name, {})[pod.index or 0] = progress.model_copy(update={"time": self._now()})
+        told = progress.model_copy(update={"time": self._now()})
+        self._progress.setdefault(name, {})[pod.index or 0] = (pod.metadata.uid, told)
         self._call(name, self._timetable.book(name, self._clock()))
 
     def put_result(self, name: str, pod: Pod, report: Report) -> "asyncio.Future[ClimateJobStatus | None]":
@@ -66,8 +68,14 @@ class Reports:
         name = seen.climatejob.metadata.name
         if self._timetable.due_seconds(name, self._clock()) != 0 and name not in self._results:
             return None
-        completed = {pod.index or 0 for pod in seen.pods if pod.ended and not pod.failed}
-        return combine(self._progress.get(name, {}), seen.climatejob.spec.parallelism, completed)
+        job = seen.own_job
+        completed = find_completed(job, seen.pods) if job is not None else {}
+        live = {pod.metadata.uid for pod in seen.live_pods}
+        reports = {
+            index: progress if uid in live else progress.model_copy(update={"rate": None})
+            for index, (uid, progress) in self._progress.get(name, {}).items()
+        }
+        return combine(reports, seen.climatejob.spec.parallelism, completed)
 
     def due_seconds(self, name: str) -> float | None:
         """Seconds until there is progress to write; None where there is none."""

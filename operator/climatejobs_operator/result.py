@@ -6,17 +6,17 @@ from pydantic import JsonValue, ValidationError
 
 from climatejobs.errors import ClimateJobsError
 from climatejobs.processes import find_process
-from climatejobs.results import parse_result
+from climatejobs.results import ShardDone, parse_result
 from climatejobs_operator.pods import Pod
 
 
-def has_done_its_share(pod: Pod) -> bool:
-    """Whether the pod has done its part of a shared computation and leaves the outputs to another."""
+def read_share(pod: Pod) -> ShardDone | None:
+    """What the pod has done of a shared computation, if it has done its part and leaves the outputs to another."""
     terminated = pod.runner.terminated
     if terminated is None or terminated.exit_code != 0:
-        return False
+        return None
     document = parse_result(terminated.message or "")
-    return document is not None and document.shard is not None
+    return document.shard if document is not None else None
 
 
 def read_outputs(process_id: str, pod: Pod) -> Mapping[str, JsonValue] | None:

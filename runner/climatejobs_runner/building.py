@@ -68,6 +68,8 @@ def build_part(recipe: Recipe, pin: Pin, attempt: Attempt, *, piece: bool = Fals
     """
     attempt.stop.defer()
     shared = Shared.of(attempt, pin)
+    if not piece and (shared.is_published() or shared.has_done(attempt.shard.index)):
+        _count_part(recipe, attempt)
     if not shared.is_published() and not _take_part(recipe, shared, piece=piece):
         return False
     shared.settle()
@@ -91,6 +93,12 @@ def _take_part(recipe: Recipe, shared: Shared, *, piece: bool) -> bool:
         if not shared.is_published():
             raise
     return True
+
+
+def _count_part(recipe: Recipe, attempt: Attempt) -> None:
+    """Say of a part that an attempt before has done how much it was."""
+    steps = recipe.count(attempt.shard.part(recipe.chunks))
+    attempt.progress.begin("This part was done before", total=steps, unit="steps", done=steps)
 
 
 def _compute_part(recipe: Recipe, shared: Shared, *, piece: bool) -> None:

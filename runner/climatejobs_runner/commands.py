@@ -101,7 +101,10 @@ def _run(options: Options, stop: Stop, sinks: Sequence[Sink]) -> ResultDocument:
     else:
         attempt.progress.note(f"Nothing to do: {process.id} is not divided, and shard 0 computes all of it")
     if outputs is None:
-        return ResultDocument(shard=ShardDone(index=attempt.shard.index, of=attempt.shard.of))
+        work = attempt.progress
+        return ResultDocument(
+            shard=ShardDone(index=attempt.shard.index, of=attempt.shard.of, total=work.total, unit=work.unit)
+        )
     return ResultDocument(outputs=store_large(outputs.model_dump(mode="json", exclude_unset=True), attempt))
 
 

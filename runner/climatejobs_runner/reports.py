@@ -48,6 +48,8 @@ class Tracker:
     _message: str = field(default="", init=False)
     _unit: str = field(default="", init=False)
     _done: int = field(default=0, init=False)
+    _given: int = field(default=0, init=False)
+    """Units that somebody else had done at the beginning, so they tell nothing of the rate."""
     _total: int = field(default=0, init=False)
     _began: float = field(default=0.0, init=False)
     _reported: float = field(default=float("-inf"), init=False)
@@ -57,9 +59,19 @@ class Tracker:
         self._message = message
         self._report()
 
-    def begin(self, message: str, *, total: int, unit: str) -> None:
-        """Start counting towards a total, and say what is being done."""
-        self._message, self._total, self._unit, self._done = message, total, unit, 0
+    @property
+    def total(self) -> int:
+        """Units of work in all; 0 where nothing is counted."""
+        return self._total
+
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return self._unit
+
+    def begin(self, message: str, *, total: int, unit: str, done: int = 0) -> None:
+        """Start counting towards a total, and say what is being done; `done` is what an attempt before has done."""
+        self._message, self._total, self._unit, self._done, self._given = message, total, unit, done, done
         self._began = self.clock()
         self._report()
 
@@ -78,7 +90,7 @@ class Tracker:
             done=self._done,
             total=self._total,
             unit=self._unit,
-            rate=round(self._done / elapsed, 3) if self._total and elapsed > 0 else None,
+            rate=round((self._done - self._given) / elapsed, 3) if self._total and elapsed > 0 else None,
             message=self._message,
         )
         for sink in self.sinks:

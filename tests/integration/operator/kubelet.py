@@ -14,9 +14,10 @@ def success_message(outputs: Manifest | None = None) -> str:
     return ResultDocument(outputs=outputs or ECHO_OUTPUTS).to_json()
 
 
-def share_message(index: int, of: int) -> str:
+def share_message(index: int, of: int, total: int | None = None) -> str:
     """What a runner leaves that has done its share of the work, and nothing more."""
-    return ResultDocument(shard=ShardDone(index=index, of=of)).to_json()
+    unit = "steps" if total else None
+    return ResultDocument(shard=ShardDone(index=index, of=of, total=total, unit=unit)).to_json()
 
 
 class Kubelet:

@@ -273,6 +273,35 @@ class TestProgress:
         progress = climate_jobs.get("shared")["status"]["progress"]
         assert (progress["percent"], progress["done"], progress["total"], "rate" in progress) == (100, 400, 400, False)
 
+    def test_counts_shares_that_were_done_before_the_operator_began(
+        self, stopped_operator: OperatorProcess, kiosk: Kiosk, climate_jobs: ClimateJobs, kubelet: Kubelet
+    ) -> None:
+        port = free_port()
+
+        def restart(times: int) -> Reporter:
+            stopped_operator.start(report_port=port, report_url=f"http://127.0.0.1:{port}/reports")
+            ready = "Compared with the cluster"
+            wait_until(lambda: stopped_operator.log.count(ready) == times, "the operator to be ready", 20)
+            return Reporter(port)
+
+        def shown() -> tuple[int | None, ...]:
+            progress: Manifest = climate_jobs.get("shared").get("status", {}).get("progress") or {}
+            return tuple(progress.get(name) for name in ("percent", "done", "total", "rate"))
+
+        reporter = restart(1)
+        climate_jobs.create("shared", parallelism=2)
+        kubelet.await_pod("shared", 2)
+        pods = {int(pod["metadata"]["annotations"][COMPLETION_INDEX]): pod for pod in kubelet.pods("shared")}
+        for pod in pods.values():
+            kubelet.run(pod)
+            assert reporter.send(kiosk.token(pod), progress(10)) == (204, "")
+        wait_until(lambda: shown() == (10, 20, 200, 5.0), "both to be added up", 10)
+        assert stopped_operator.stop() == 0
+        kubelet.finish(pods[1], ExitCode.DONE, share_message(1, of=2, total=100))
+        reporter = restart(2)
+        assert reporter.send(kiosk.token(pods[0]), progress(40)) == (204, "")
+        wait_until(lambda: shown() == (70, 140, 200, 2.5), "the one that is done to count in full", 10)
+
 
 class TestAStandby:
     def test_passes_reports_on_to_the_leader_also_to_the_next_one(

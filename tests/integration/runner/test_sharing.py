@@ -123,6 +123,7 @@ def test_shards_give_the_bytes_that_one_alone_gives(jobs: Jobs, shards: int) -> 
     told = [document["shard"] for document in documents if "shard" in document]
     assert len(told) == shards - 1
     assert all(part["of"] == shards for part in told)
+    assert {part["unit"] for part in told if part["total"]} == {"steps"}, "how much each has done"
     assert json.loads((jobs.data / "datasets/source_1d_mean/dataset.json").read_text())["version"] == shared.stem
     assert leftovers(jobs) == []
 
@@ -161,7 +162,13 @@ def test_a_shard_that_is_repeated_after_the_end_says_the_same_again(jobs: Jobs) 
     assert again == documents[teller]
     assert contents(jobs.store([again])) == before
     other = (teller + 1) % 3
-    assert jobs.run("job", (other, 3)) == {"shard": {"index": other, "of": 3}}
+    assert jobs.run("job", (other, 3)) == documents[other]
+
+
+def test_a_shard_that_is_repeated_before_the_end_says_the_same_again(jobs: Jobs) -> None:
+    first = jobs.run("job", (0, 3))
+    assert first["shard"]["total"] > 0
+    assert jobs.run("job", (0, 3)) == first
 
 
 def test_parts_that_were_removed_as_abandoned_are_missing_until_their_shards_run_again(jobs: Jobs) -> None:
@@ -172,7 +179,7 @@ def test_parts_that_were_removed_as_abandoned_are_missing_until_their_shards_run
     os.utime(folder / "heartbeat", (moment, moment))
     alone = jobs.store([jobs.run("other", overwrite=True)])
     assert not (folder / "done-0.json").exists()
-    assert jobs.run("held", (1, 2), overwrite=True) == {"shard": {"index": 1, "of": 2}}
+    assert list(jobs.run("held", (1, 2), overwrite=True)) == ["shard"]
     documents = [jobs.run("held", (index, 2), overwrite=True) for index in range(2)]
     assert [list(document) for document in documents] == [["outputs"], ["shard"]]
     assert same(jobs.store(documents), alone)

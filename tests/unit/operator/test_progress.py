@@ -6,9 +6,27 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from climatejobs.model import Progress
-from climatejobs_operator.progress import Timetable, combine
-from tests.unit.operator.builders import NOW
+from climatejobs.model import Phase, Progress
+from climatejobs.results import ResultDocument, ShardDone
+from climatejobs_operator.cache import Cache
+from climatejobs_operator.entries import read_entry
+from climatejobs_operator.jobs import Job
+from climatejobs_operator.observation import Observation
+from climatejobs_operator.pods import Pod
+from climatejobs_operator.progress import Timetable, combine, find_completed
+from climatejobs_operator.reports import Reports
+from tests.unit.operator.builders import (
+    NOW,
+    RETRYING,
+    climatejob_manifest,
+    ended_pod,
+    make_climatejob,
+    make_job,
+    plan_for,
+    running_pod,
+)
+
+JOB: Job = make_job(retries_per_index=2)
 
 
 def told(percent: int, total: int | None = 100, **more: object) -> Progress:
@@ -34,10 +52,10 @@ def test_what_only_some_have_said_is_not_passed_off_as_the_whole() -> None:
 
 
 def test_a_share_that_is_done_counts_in_full_whatever_it_last_said() -> None:
-    combined = combine({0: told(50, rate=1.5), 1: told(90, rate=7.0)}, 2, completed={1})
+    combined = combine({0: told(50, rate=1.5), 1: told(90, rate=7.0)}, 2, completed={1: None})
     assert combined is not None
     assert (combined.percent, combined.done, combined.total, combined.rate) == (75, 150, 200, 1.5)
-    uncounted = combine({0: told(50), 1: told(90)}, 4, completed={1})
+    uncounted = combine({0: told(50), 1: told(90)}, 4, completed={1: None})
     assert uncounted is not None
     assert (uncounted.percent, uncounted.done) == (37, None)
 
@@ -49,14 +67,76 @@ def test_a_share_that_has_nothing_to_do_counts_as_nothing() -> None:
     assert combined is not None
     assert (combined.percent, combined.done, combined.total, combined.unit) == (50, 50, 100, "steps")
     assert combined.message == "Echoing"
-    nothing = combine({0: idle, 1: idle}, 2, completed={0})
+    nothing = combine({0: idle, 1: idle}, 2, completed={0: None})
     assert nothing is not None
     assert (nothing.percent, nothing.total) == (50, None)
 
 
+def test_a_share_that_is_done_counts_by_its_last_words_where_it_was_never_heard_of() -> None:
+    """As by an operator that has begun to lead after its end, or where it was quicker than its reports."""
+    done = ShardDone(index=1, of=3, total=300, unit="steps")
+    idle = ShardDone(index=2, of=3, total=0, unit="")
+    combined = combine({0: told(50, rate=1.5, message="Echoing")}, 3, completed={1: done, 2: idle})
+    assert combined is not None
+    assert (combined.percent, combined.done, combined.total, combined.unit) == (87, 350, 400, "steps")
+    assert (combined.rate, combined.message) == (1.5, "Echoing")
+
+
+def test_a_share_that_is_done_and_has_left_no_number_counts_for_percent_alone() -> None:
+    """As of a runner from before it left one, or of a pod that has gone with its node."""
+    combined = combine({0: told(50)}, 2, completed={1: None})
+    assert combined is not None
+    assert (combined.percent, combined.done, combined.total) == (75, None, None)
+
+
+class TestSharesThatAreDone:
+    def test_are_found_by_what_their_pods_have_left(self) -> None:
+        share = ShardDone(index=2, of=3, total=300, unit="steps")
+        done = ended_pod("c", exit_code=0, message=ResultDocument(shard=share).to_json(), index=2)
+        failed = ended_pod("a", exit_code=1, index=0)
+        assert find_completed(JOB, [failed, running_pod("b", index=1), done]) == {2: share}
+
+    def test_are_known_to_the_job_where_their_pods_are_gone(self) -> None:
+        job = JOB.model_copy(update={"status": JOB.status.model_copy(update={"completed_indexes": "0,3-5,7"})})
+        assert find_completed(job, []) == dict.fromkeys((0, 3, 4, 5, 7))
+
+    def test_of_a_job_that_was_replaced_are_to_be_done_again(self) -> None:
+        assert find_completed(JOB, [ended_pod("a", exit_code=0, index=0, controller="uid-of-the-job-before")]) == {}
+
+
+class TestTheRate:
+    def report(self, *pods: Pod) -> Progress | None:
+        """Two shares that have reported, and what has become of their pods."""
+        cache = Cache()
+        cache.climatejobs.put(read_entry(climatejob_manifest(parallelism=2)))
+        reports = Reports(cache, lambda _name, _seconds: None, per_second=10, clock=lambda: 0.0, now=lambda: NOW)
+        reports.put_progress("job", running_pod("a", index=0), told(50, rate=1.5))
+        reports.put_progress("job", running_pod("b", index=1), told(50, rate=7.0))
+        return reports.progress_of(Observation(make_climatejob(parallelism=2), JOB, pods))
+
+    def test_is_that_of_the_pods_that_run(self) -> None:
+        running = self.report(running_pod("a", index=0), running_pod("b", index=1))
+        assert running is not None
+        assert (running.done, running.rate) == (100, 8.5)
+
+    def test_leaves_out_a_share_that_waits_for_its_next_pod(self) -> None:
+        failed = ended_pod("b", exit_code=1, index=1)
+        for pods in ((failed,), (failed, running_pod("b2", index=1)), ()):
+            waiting = self.report(running_pod("a", index=0), *pods)
+            assert waiting is not None
+            assert (waiting.done, waiting.rate) == (100, 1.5)
+
+    def test_goes_with_the_last_pod(self) -> None:
+        progress = told(50, rate=1.5).to_manifest()
+        retrying = plan_for(make_climatejob(status={**RETRYING, "progress": progress}), JOB, ended_pod(exit_code=1))
+        assert retrying.status.phase is Phase.RETRYING
+        assert retrying.status.progress == told(50)
+
+
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=8), st.sets(st.integers(0, 7)))
 def test_percent_is_always_one(percents: list[int], completed: set[int]) -> None:
-    combined = combine({index: told(percent) for index, percent in enumerate(percents)}, 8, completed)
+    reports = {index: told(percent) for index, percent in enumerate(percents)}
+    combined = combine(reports, 8, dict.fromkeys(completed))
     assert combined is not None
     assert 0 <= combined.percent <= 100
 

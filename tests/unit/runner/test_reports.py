@@ -43,6 +43,16 @@ def test_no_report_says_more_than_all() -> None:
     assert kept.reports[-1].percent == 100
 
 
+def test_what_was_done_before_counts_but_not_for_the_rate() -> None:
+    clock, kept = Clock(), Kept()
+    tracker = Tracker([kept], clock)
+    tracker.begin("Going on", total=100, unit="steps", done=90)
+    clock.now = 2.0
+    tracker.advance(4)
+    assert (kept.reports[-1].percent, kept.reports[-1].done, kept.reports[-1].rate) == (94, 94, 2.0)
+    assert (tracker.total, tracker.unit) == (100, "steps")
+
+
 def test_lines_say_how_long_what_and_how_much(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
     tracker = Tracker([Lines(clock)], clock)
