@@ -3,6 +3,7 @@
 They are all there at the same time, so that the while is waited for once.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
@@ -19,6 +20,8 @@ OPERATOR = "deployment/climatejobs-operator"
 PREFIX = "CLIMATEJOBS_OPERATOR_"
 ABSENT_IMAGE = "localhost/climatejobs/absent:1"
 NOWHERE = "e2e-nowhere"
+ABSENT_PROFILE = {"securityContext": {"seccompProfile": {"type": "Localhost", "localhostProfile": "absent.json"}}}
+"""For the pods of runners; no node has the file, and nobody but the container runtime looks for it."""
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +38,11 @@ def troubles(hurried: Installation, objects: ClusterObjects, climate_jobs: Clima
         climate_jobs.create("tiny", resources={"memory": "1Mi"})
         for name in ("imageless", "tiny"):
             wait_until(partial(has_pod, objects, name), "Job and pod to be made", 20)
+        change_operator(hurried, RUNNER_IMAGE=before["RUNNER_IMAGE"], RUNNER_POD=json.dumps(ABSENT_PROFILE))
+        climate_jobs.create("uncreated")
+        wait_until(partial(has_pod, objects, "uncreated"), "Job and pod to be made", 20)
         make_claim_of_nothing(objects)
-        change_operator(hurried, RUNNER_IMAGE=before["RUNNER_IMAGE"], DATA_CLAIM=NOWHERE)
+        change_operator(hurried, RUNNER_POD=before.get("RUNNER_POD", ""), DATA_CLAIM=NOWHERE)
         set_limits(objects, quota="1200Mi", most="1Gi")
         climate_jobs.create("unmounted")
         climate_jobs.create("greedy", resources={"memory": "2Gi"})
@@ -46,7 +52,8 @@ def troubles(hurried: Installation, objects: ClusterObjects, climate_jobs: Clima
         hurried.kubectl("delete", "climatejobs", "--all")
         hurried.kubectl("delete", "limitrange,resourcequota", "--all")
         changed = ("RUNNER_IMAGE", "DATA_CLAIM", "MAX_RUNNING", "MAX_RUNNING_PER_SUBMITTER")
-        change_operator(hurried, **{name: before[name] for name in changed})
+        restored = {name: before[name] for name in changed}
+        change_operator(hurried, **restored, RUNNER_POD=before.get("RUNNER_POD", ""))
         hurried.kubectl("delete", "pvc", NOWHERE, "--ignore-not-found", "--wait=false")
         hurried.kubectl("delete", "pv", NOWHERE, "--ignore-not-found", "--wait=false")
 
@@ -141,6 +148,15 @@ def test_an_image_that_cannot_be_pulled_is_named(objects: ClusterObjects, climat
     assert error["detail"].startswith(f"The image {ABSENT_IMAGE} cannot be pulled (")
     assert "does the node reach the registry" in error["hint"]
     wait_until(lambda: not find_leftovers(objects, HURRIED, "imageless"), "Job and pod to be gone", 20)
+
+
+def test_a_container_that_cannot_be_created_is_told_of(objects: ClusterObjects, climate_jobs: ClimateJobs) -> None:
+    error = fail_in_time(climate_jobs, "uncreated")
+    assert (error["type"], error["title"]) == ("urn:climatejobs:error:cannot-start", "Runner cannot start")
+    assert error["detail"].startswith("The runner cannot start (CreateContainerError): ")
+    assert "absent.json: no such file or directory" in error["detail"]
+    assert "the settings of the runner's pod do not work on this cluster" in error["hint"]
+    wait_until(lambda: not find_leftovers(objects, HURRIED, "uncreated"), "Job and pod to be gone", 20)
 
 
 def test_a_volume_that_is_not_there_is_named(objects: ClusterObjects, climate_jobs: ClimateJobs) -> None:
