@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _PIECE_BYTES = MIB
 _BEGINNINGS = 3
 """How often a file is fetched from its start."""
+SPARED_BYTES = 64 * MIB
+"""Left free for what others write to the volume meanwhile: about what an import writes before it records it."""
 
 
 @dataclass
@@ -101,20 +103,11 @@ class Download:
         """Whether an answer goes on with what has been received."""
         if self._facts is None:
             self._facts = answer.meta
-            self._check_room(answer.meta["size"])
+            volume = os.fstatvfs(self.file.fileno())
+            check_room(self.address.name, answer.meta["size"], volume.f_bavail * volume.f_frsize)
             self.attempt.progress.begin(f"Fetching {self.address.name}", total=answer.meta["size"], unit="bytes")
             return True
         return answer.range[0] == self.received and answer.meta == self._facts
-
-    def _check_room(self, size: int) -> None:
-        """Refuse what would fill the volume for everybody else before it breaks off."""
-        volume = os.fstatvfs(self.file.fileno())
-        free = volume.f_bavail * volume.f_frsize
-        if size > free:
-            raise TemporaryError(
-                f"{self.address.name} has {-(-size // MIB)} MiB, and {free // MIB} MiB are free where it is fetched to",
-                hint="Free space on that volume, or bring in a part of a Zarr store, which is read where it is.",
-            )
 
     def _can_be_continued(self) -> bool:
         return self._facts is not None and (bool(self._facts["e_tag"]) or self._facts["last_modified"].timestamp() > 0)
@@ -129,6 +122,16 @@ class Download:
             self._digest.update(content)
             self.received += len(content)
             self.attempt.progress.advance(len(content))
+
+
+def check_room(name: str, size: int, free: int) -> None:
+    """Refuse what would fill the volume for everybody else before it breaks off."""
+    if size + SPARED_BYTES > free:
+        raise TemporaryError(
+            f"{name} has {-(-size // MIB)} MiB, and {free // MIB} MiB are free where it is fetched to, "
+            f"{SPARED_BYTES // MIB} MiB of which are left to others",
+            hint="Free space on that volume, or bring in a part of a Zarr store, which is read where it is.",
+        )
 
 
 def download(address: Address, folder: Path, check: Callable[[bytes], None], attempt: Attempt) -> Download:
