@@ -18,8 +18,8 @@ from pathlib import Path
 
 from climatejobs.footprints import MIB, dataset_memory
 from climatejobs_runner.machine import usable_cpus
+from measurements import Measured, median
 from resampling import contenders
-from resampling.contenders import Measured
 from resampling.data import Source, make
 from targets import Target, report
 
@@ -138,15 +138,6 @@ def measure_startup(work: Path) -> Target:
     contest.clean()
     print(f"\nstart-up, 7 processes: {', '.join(f'{figure:.2f}' for figure in sorted(figures))} s")
     return Target("startup", statistics.median(figures), 0.7, "<=", "s")
-
-
-def median(measured: list[Measured]) -> Measured:
-    """The medians of wall and CPU time, and the highest peak."""
-    return Measured(
-        statistics.median(one.wall for one in measured),
-        statistics.median(one.cpu for one in measured),
-        max(one.peak for one in measured),
-    )
 
 
 if __name__ == "__main__":

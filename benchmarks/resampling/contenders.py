@@ -1,12 +1,8 @@
 """The ways to the same result that are compared, each a fresh process."""
 
 import json
-import os
 import shutil
-import subprocess
 import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,31 +11,12 @@ import zarr
 
 from climatejobs.datasets import Dataset, store_path
 from climatejobs.frequencies import parse_frequency
+from measurements import OURS, PEAK, Measured, measure
 from resampling.data import Source
 
 _HERE = Path(__file__).parent
-_PEAK = """
-import atexit
-def tell():
-    status = open("/proc/self/status").read().splitlines()
-    print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
-atexit.register(tell)
-"""
-_OURS = _PEAK + "from climatejobs_runner.main import main; main()"
 # CDO 2.1 knows no weeks: seven days each after those before the first Monday.
 _CDO = {("1D", "mean"): "daymean", ("W-MON", "sum"): "timselsum,7,5", ("MS", "sum"): "monsum"}
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a process took."""
-
-    wall: float
-    """Seconds."""
-    cpu: float
-    """Seconds, of all its threads."""
-    peak: int
-    """Bytes of memory at the most."""
 
 
 class Contest:
@@ -64,13 +41,13 @@ class Contest:
         file = self._work / "inputs.json"
         file.write_text(json.dumps({**inputs, "start": "1900-01-01"}), encoding="utf-8")
         arguments = ["run", "--process", "resample", "--inputs", str(file), "--data", str(self._work)]
-        return _measure([sys.executable, "-c", _OURS, *arguments])
+        return measure([sys.executable, "-c", OURS, *arguments])
 
     def run_floor(self, *more: str) -> Measured:
         """Bare read and decompression with two threads."""
         size = self._source.chunk * self._source.side**2 * 4
-        script = _PEAK + (_HERE / "floor.py").read_text(encoding="utf-8")
-        return _measure([sys.executable, "-c", script, str(self._store / "value" / "c"), str(size), *more])
+        script = PEAK + (_HERE / "floor.py").read_text(encoding="utf-8")
+        return measure([sys.executable, "-c", script, str(self._store / "value" / "c"), str(size), *more])
 
     def run_floor_with_result(self) -> Measured:
         """The same, and our result compressed and written out."""
@@ -83,21 +60,21 @@ class Contest:
         """The usual way in Python: xarray, dask and flox, with the machine's threads."""
         target = self._others["xarray.zarr"]
         shutil.rmtree(target, ignore_errors=True)
-        script = _PEAK + (_HERE / "usual.py").read_text(encoding="utf-8")
-        return _measure([sys.executable, "-c", script, str(self._store), str(target), self._frequency, self._method])
+        script = PEAK + (_HERE / "usual.py").read_text(encoding="utf-8")
+        return measure([sys.executable, "-c", script, str(self._store), str(target), self._frequency, self._method])
 
     def convert(self) -> None:
         """Make the netCDF file, compressed by zlib, that CDO reads."""
         if not self._netcdf.exists():
             script = (_HERE / "conversion.py").read_text(encoding="utf-8")
-            _measure([sys.executable, "-c", script, str(self._store), str(self._netcdf)])
+            measure([sys.executable, "-c", script, str(self._store), str(self._netcdf)])
 
     def run_cdo(self) -> Measured:
         """CDO, one thread as it is by default, to compressed netCDF."""
         operator = _CDO[self._frequency, self._method]
         target = self._others["cdo.nc"]
         target.unlink(missing_ok=True)
-        return _measure(["cdo", "-s", "-O", "-f", "nc4", "-z", "zip_1", operator, str(self._netcdf), str(target)])
+        return measure(["cdo", "-s", "-O", "-f", "nc4", "-z", "zip_1", operator, str(self._netcdf), str(target)])
 
     def compare(self) -> None:
         """Hold our result against xarray's; raises `AssertionError` where they differ."""
@@ -118,21 +95,3 @@ class Contest:
                 shutil.rmtree(place)
             else:
                 place.unlink(missing_ok=True)
-
-
-def _measure(command: list[str]) -> Measured:
-    # As in the image, every module is compiled once; libraries are where they were installed.
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    started, before = time.perf_counter(), os.times()
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        output, complaint = process.communicate()
-    wall, after = time.perf_counter() - started, os.times()
-    if process.returncode:
-        raise RuntimeError(f"{command[0]} failed:\n{complaint}")
-    wall -= sum(float(line.split()[1]) for line in output.splitlines() if line.startswith("prepared"))
-    last = output.split()[-1:] or ["0"]
-    peak = int(last[0]) * 1024 if last[0].isdecimal() else 0
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Measured(wall, cpu, peak)

@@ -1,0 +1,1 @@
+"""What the benchmark of `subset` and `zonal_stats` is made of."""
