@@ -112,7 +112,7 @@ def make_claim_of_nothing(objects: ClusterObjects) -> None:
         return found is not None and found.get("status", {}).get("phase") == "Bound"
 
     # Until then a pod that asks for it has no node, which is a trouble of its own.
-    wait_until(bound, "the claim to be bound", 20)
+    wait_until(bound, "the claim to be bound")
 
 
 def set_limits(objects: ClusterObjects, *, quota: str, most: str) -> None:
