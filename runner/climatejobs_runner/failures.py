@@ -59,7 +59,7 @@ def _classify_file_error(error: OSError) -> Failure:
 
 
 def _classify_bucket_error(error: Exception) -> Failure:
-    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError  # noqa: PLC0415
+    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError  # noqa: PLC0415 - as above
 
     # What follows the first line is the client's own view of the request.
     words = str(error).partition("\n")[0].partition(": <")[0]

@@ -83,7 +83,7 @@ class FolderFiles:
                 file = open(draft, "xb")  # noqa: SIM115 - it is closed below, as is the one that is opened instead
             except FileNotFoundError:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
-                file = open(draft, "xb")  # noqa: SIM115
+                file = open(draft, "xb")  # noqa: SIM115 - as above
             with file:
                 file.write(content)
             os.replace(draft, path)
