@@ -12,6 +12,8 @@ from climatejobs_operator.login import Credentials
 type Object = dict[str, Any]
 
 _MERGE = "application/merge-patch+json"
+_PROTOBUF = "application/vnd.kubernetes.protobuf"
+"""What Kubernetes' own components ask for: an answer that costs the API server less than JSON does."""
 _ADDED = b'{"type":"ADDED"'
 _NO_LIMIT = aiohttp.ClientTimeout(total=None)
 
@@ -71,10 +73,11 @@ class ApiServer:
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None, content_type: str) -> bytes:
         """One request that has to succeed; its answer."""
         data = None if body is None else json.dumps(body)
-        async with self._session.request(
-            method, self._server + path, data=data, headers={"Content-Type": content_type}
-        ) as answer:
+        headers = {"Content-Type": content_type}
+        if method in ("PUT", "PATCH"):
+            headers["Accept"] = _PROTOBUF
+        async with self._session.request(method, self._server + path, data=data, headers=headers) as answer:
             content = await answer.read()
             if not answer.ok:
-                raise RuntimeError(f"{method} {path} was answered {answer.status}: {content.decode()}")
+                raise RuntimeError(f"{method} {path} was answered {answer.status}: {content.decode(errors='replace')}")
             return content

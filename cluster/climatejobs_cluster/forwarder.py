@@ -11,16 +11,16 @@ import resource
 import socket
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from climatejobs_cluster.layout import CLUSTER_DOMAIN, NODE_ADDRESS
 from climatejobs_cluster.namespaces import enter
 from climatejobs_cluster.probes import resolve
 
 MODULE = "climatejobs_cluster.forwarder"
-CHUNK = 1 << 18
 BACKLOG = 4096
 CONNECT_SECONDS = 10.0
 NAME_SECONDS = 1.0
@@ -47,51 +47,92 @@ class Target:
         return self.address
 
 
-async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copies one direction to its end, and passes the end on: the other direction may still have much to say."""
-    while data := await reader.read(CHUNK):
-        writer.write(data)
-        await writer.drain()
-    if writer.can_write_eof():
-        writer.write_eof()
+class End(asyncio.Protocol):
+    """One side of a connection that is passed on: what comes in here goes out at the other side."""
+
+    def __init__(self, joins: Callable[["End"], None] = lambda _end: None) -> None:
+        """`joins` is called once the side is there; nothing is read of it before it has another."""
+        self._joins = joins
+        self._transport: asyncio.Transport
+        self._other: End | None = None
+        self._heard_all = False
+
+    def join(self, other: "End") -> None:
+        """Pass on what comes, in both directions."""
+        self._other, other._other = other, self
+        for end in (self, other):
+            end._transport.resume_reading()
+
+    def close(self) -> None:
+        """Send what is left to be sent, then close."""
+        self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.pause_reading()
+        self._joins(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._other is not None:
+            self._other._transport.write(data)
+
+    def eof_received(self) -> bool:
+        """The end of one direction is passed on, and the other goes on: it may still have much to say."""
+        self._heard_all = True
+        if self._other is not None:
+            if self._other._heard_all:
+                self.close()
+                self._other.close()
+            else:
+                self._other._transport.write_eof()
+        return True
+
+    def pause_writing(self) -> None:
+        if self._other is not None:
+            self._other._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._other is not None:
+            self._other._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """One side broke the connection off: so is the other."""
+        if self._other is None:
+            return
+        if exc is None:
+            self._other.close()
+        else:
+            self._other._transport.abort()
 
 
-async def relay(target: Target, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Serves one connection."""
-    far: asyncio.StreamWriter | None = None
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            far_reader, far = await asyncio.open_connection(await target.find(), target.port, limit=CHUNK)
-        async with asyncio.TaskGroup() as directions:
-            directions.create_task(pump(reader, far))
-            directions.create_task(pump(far_reader, writer))
-    except (OSError, TimeoutError) as error:
-        print(f"{target.host}:{target.port}: {error}", flush=True)
-    except ExceptionGroup:
-        # One side broke the connection off: so is the other.
-        with suppress(OSError):
-            writer.transport.abort()
-        if far is not None:
-            far.transport.abort()
-    finally:
-        ends = [end for end in (writer, far) if end is not None]
-        for end in ends:
-            end.close()
-        for end in ends:
-            with suppress(OSError):
-                await end.wait_closed()
+async def start(target: Target, listener: socket.socket) -> asyncio.Server:
+    """A server that passes every connection on."""
+    loop = asyncio.get_running_loop()
+    connecting: set[asyncio.Task[None]] = set()
+
+    async def connect(near: End) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, far = await loop.create_connection(End, await target.find(), target.port)
+        except (OSError, TimeoutError) as error:
+            print(f"{target.host}:{target.port}: {error}", flush=True)
+            near.close()
+        else:
+            near.join(far)
+
+    def begin(near: End) -> None:
+        task = asyncio.create_task(connect(near))
+        connecting.add(task)
+        task.add_done_callback(connecting.discard)
+
+    return await loop.create_server(lambda: End(begin), sock=listener, backlog=BACKLOG)
 
 
 async def serve(listener: socket.socket, target: Target, node: int) -> None:
     """Accepts connections until the node has ended."""
     node_ended = asyncio.Event()
     asyncio.get_running_loop().add_reader(node, node_ended.set)
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await relay(target, reader, writer)
-
-    server = await asyncio.start_server(accept, sock=listener, backlog=BACKLOG, limit=CHUNK)
-    async with server:
+    async with await start(target, listener):
         await node_ended.wait()
         print("the node has ended", flush=True)
         # Connections that are still open break off with this process.

@@ -5,7 +5,7 @@ import io
 import json
 import platform
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from climatejobs_cluster.errors import ClusterError
@@ -14,9 +14,9 @@ from climatejobs_cluster.layout import PAUSE_IMAGE
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def write_archive(target: Path, *, name: str, program: Path, entrypoint: Sequence[str]) -> None:
-    """A Docker archive of an image that holds one static program and nothing else."""
-    layer = _tar([(entrypoint[0].lstrip("/"), program.read_bytes(), 0o755)])
+def write_archive(target: Path, *, name: str, programs: Mapping[str, Path], entrypoint: Sequence[str]) -> None:
+    """A Docker archive of an image that holds static programs, by their paths in it, and nothing else."""
+    layer = _tar([(path.lstrip("/"), program.read_bytes(), 0o755) for path, program in programs.items()])
     configuration = {
         "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
         "os": "linux",
@@ -37,7 +37,7 @@ def write_archive(target: Path, *, name: str, program: Path, entrypoint: Sequenc
 
 def write_pause_archive(target: Path, init: Path) -> None:
     """The image that holds the namespaces of a pod: an init that waits for ever."""
-    write_archive(target, name=PAUSE_IMAGE, program=init, entrypoint=("/pause", "-P"))
+    write_archive(target, name=PAUSE_IMAGE, programs={"/pause": init}, entrypoint=("/pause", "-P"))
 
 
 def _tar(files: Sequence[tuple[str, bytes, int]]) -> bytes:

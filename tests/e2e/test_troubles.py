@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 
+from climatejobs_cluster.images import write_archive
 from climatejobs_demo.installation import Installation
 from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, wait_until
 from tests.e2e.conftest import HURRIED, START_TIMEOUT, find_leftovers
@@ -20,6 +21,7 @@ OPERATOR = "deployment/climatejobs-operator"
 PREFIX = "CLIMATEJOBS_OPERATOR_"
 ABSENT_IMAGE = "localhost/climatejobs/absent:1"
 NOWHERE = "e2e-nowhere"
+ABSENT_CLAIM = "e2e-absent"
 ABSENT_PROFILE = {"securityContext": {"seccompProfile": {"type": "Localhost", "localhostProfile": "absent.json"}}}
 """For the pods of runners; no node has the file, and nobody but the container runtime looks for it."""
 
@@ -29,20 +31,38 @@ def climate_jobs(hurried: Installation, objects: ClusterObjects) -> ClimateJobs:
     return ClimateJobs(objects, hurried.namespace)
 
 
+@pytest.fixture(scope="module")
+def empty_image(hurried: Installation, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of an image with nothing in it, so not the runner that it says it has."""
+    name = "localhost/climatejobs/empty:1"
+    archive = tmp_path_factory.mktemp("images") / "empty.tar"
+    write_archive(archive, name=name, programs={}, entrypoint=("/climatejobs-runner",))
+    hurried.cluster.ask("load", str(archive))
+    return name
+
+
 @pytest.fixture(scope="module", autouse=True)
-def troubles(hurried: Installation, objects: ClusterObjects, climate_jobs: ClimateJobs) -> Iterator[None]:
+def troubles(
+    hurried: Installation, objects: ClusterObjects, climate_jobs: ClimateJobs, empty_image: str
+) -> Iterator[None]:
     before = read_operator(hurried)
     try:
         change_operator(hurried, RUNNER_IMAGE=ABSENT_IMAGE, MAX_RUNNING="0", MAX_RUNNING_PER_SUBMITTER="0")
         climate_jobs.create("imageless")
         climate_jobs.create("tiny", resources={"memory": "1Mi"})
         for name in ("imageless", "tiny"):
-            wait_until(partial(has_pod, objects, name), "Job and pod to be made", 20)
+            wait_until(partial(has_pod, objects, name), "Job and pod to be made", 60)
+        change_operator(hurried, RUNNER_IMAGE=empty_image)
+        climate_jobs.create("empty", maxAttempts=1)
+        wait_until(partial(has_pod, objects, "empty"), "Job and pod to be made", 60)
         change_operator(hurried, RUNNER_IMAGE=before["RUNNER_IMAGE"], RUNNER_POD=json.dumps(ABSENT_PROFILE))
         climate_jobs.create("uncreated")
-        wait_until(partial(has_pod, objects, "uncreated"), "Job and pod to be made", 20)
+        wait_until(partial(has_pod, objects, "uncreated"), "Job and pod to be made", 60)
+        change_operator(hurried, RUNNER_POD=before.get("RUNNER_POD", ""), DATA_CLAIM=ABSENT_CLAIM)
+        climate_jobs.create("claimless")
+        wait_until(partial(has_pod, objects, "claimless"), "Job and pod to be made", 60)
         make_claim_of_nothing(objects)
-        change_operator(hurried, RUNNER_POD=before.get("RUNNER_POD", ""), DATA_CLAIM=NOWHERE)
+        change_operator(hurried, DATA_CLAIM=NOWHERE)
         set_limits(objects, quota="1200Mi", most="1Gi")
         climate_jobs.create("unmounted")
         climate_jobs.create("greedy", resources={"memory": "2Gi"})
@@ -75,6 +95,12 @@ def change_operator(installation: Installation, **settings: str) -> None:
     words = [f"{PREFIX}{name}={value}" for name, value in settings.items()]
     installation.kubectl("set", "env", OPERATOR, *words)
     installation.kubectl("rollout", "status", OPERATOR, "--timeout=60s")
+
+    def alone() -> bool:
+        selector = "--selector=app.kubernetes.io/component=operator"
+        return len(installation.kubectl("get", "pods", selector, "--output=name").splitlines()) == 1
+
+    wait_until(alone, "the operator with the former settings to be gone", 60)
 
 
 def make_claim_of_nothing(objects: ClusterObjects) -> None:
@@ -159,12 +185,35 @@ def test_a_container_that_cannot_be_created_is_told_of(objects: ClusterObjects, 
     wait_until(lambda: not find_leftovers(objects, HURRIED, "uncreated"), "Job and pod to be gone", 20)
 
 
+def test_an_image_without_a_runner_is_told_of_and_costs_an_attempt(
+    objects: ClusterObjects, climate_jobs: ClimateJobs
+) -> None:
+    status = climate_jobs.wait_for("empty", "Failed")["status"]
+    error = status["error"]
+    assert (error["type"], error["title"]) == ("urn:climatejobs:error:not-started", "Not started")
+    assert error["detail"].startswith("the runner could not be started: ")
+    assert "no such file or directory" in error["detail"] or "not found in $PATH" in error["detail"]
+    assert "the runner's image and the settings of its pod do not fit together" in error["hint"]
+    assert (status["attempts"], error["attempt"], error["exitCode"]) == (1, 1, 128)
+    assert "startedAt" not in status
+    wait_until(lambda: not find_leftovers(objects, HURRIED, "empty"), "Job and pod to be gone", 20)
+
+
 def test_a_volume_that_is_not_there_is_named(objects: ClusterObjects, climate_jobs: ClimateJobs) -> None:
     error = fail_in_time(climate_jobs, "unmounted")
     assert error["type"] == "urn:climatejobs:error:volume-not-mounted"
     assert "(FailedMount)" in error["detail"]
     assert "/nowhere is not a directory" in error["detail"]
     wait_until(lambda: not find_leftovers(objects, HURRIED, "unmounted"), "Job and pod to be gone", 20)
+
+
+def test_a_claim_that_is_not_there_is_named(objects: ClusterObjects, climate_jobs: ClimateJobs) -> None:
+    error = fail_in_time(climate_jobs, "claimless")
+    assert (error["type"], error["title"]) == ("urn:climatejobs:error:volume-missing", "Volume missing")
+    assert error["detail"].startswith("The data volume is missing: ")
+    assert f'persistentvolumeclaim "{ABSENT_CLAIM}" not found' in error["detail"]
+    assert "(kubectl get pvc)" in error["hint"]
+    wait_until(lambda: not find_leftovers(objects, HURRIED, "claimless"), "Job and pod to be gone", 20)
 
 
 def test_too_little_memory_for_a_pod_is_named(objects: ClusterObjects, climate_jobs: ClimateJobs) -> None:
@@ -192,7 +241,7 @@ def test_a_full_quota_is_named_and_waited_for(objects: ClusterObjects, climate_j
     assert "The namespace's quota leaves no room for the pod yet: exceeded quota: room" in status["message"]
     assert find_leftovers(objects, HURRIED, "crowded") == ["Job crowded"]
     objects.patch("ResourceQuota", "room", HURRIED, {"spec": {"hard": {"requests.memory": "4Gi"}}})
-    wait_until(lambda: has_pod(objects, "crowded"), "its pod to be made", 60)
+    wait_until(lambda: has_pod(objects, "crowded"), "its pod to be made", 90)
     climate_jobs.patch_spec("crowded", cancel=True)
     climate_jobs.wait_for("crowded", "Cancelled", seconds=20)
     wait_until(lambda: not find_leftovers(objects, HURRIED, "crowded"), "Job and pod to be gone", 20)

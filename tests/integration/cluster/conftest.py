@@ -56,6 +56,16 @@ class Tool:
         assert process.returncode == expect, output
         return output
 
+    def wait_until_healthy(self, name: str) -> str:
+        """What `status` says once every component answers, for which one that is slow has a minute."""
+        deadline = time.monotonic() + 60
+        while True:
+            process = self.start(name, "status")
+            output, _ = process.communicate(timeout=900)
+            if process.returncode == 0:
+                return output
+            assert time.monotonic() < deadline, output
+
     def kubectl(self, name: str, *words: str) -> str:
         return self.run(name, "exec", "--", "kubectl", *words)
 

@@ -39,7 +39,7 @@ def access(tool: Tool, name: str) -> Access:
 
 
 def test_status_names_every_part(tool: Tool, name: str):
-    lines = tool.run(name, "status").splitlines()
+    lines = tool.wait_until_healthy(name).splitlines()
     assert [line.split()[1] for line in lines[:3]] == ["ok"] * 3
     assert "https://127.0.0.1:" in lines[3]
 
@@ -52,7 +52,7 @@ def test_up_again_changes_nothing(tool: Tool, name: str):
 
 def test_another_shape_is_refused(tool: Tool, name: str):
     assert "Take it down first" in tool.run(name, "up", "--control-plane", "--no-job-controller", expect=1)
-    tool.run(name, "status")
+    tool.wait_until_healthy(name)
 
 
 def test_kubectl_works_inside(tool: Tool, name: str):
@@ -148,7 +148,7 @@ def test_the_api_server_comes_back_with_everything(tool: Tool, name: str, access
     access.request("POST", "/api/v1/namespaces/default/configmaps", body)
     assert "kube-apiserver is back" in tool.run(name, "restart", "kube-apiserver")
     assert access.find("/api/v1/namespaces/default/configmaps/kept") is not None
-    assert "restarted once" in tool.run(name, "status")
+    assert "restarted once" in tool.wait_until_healthy(name)
 
 
 def test_an_unknown_component_is_refused_with_the_known_ones(tool: Tool, name: str):
@@ -226,7 +226,7 @@ def test_a_lost_forwarder_is_noticed_and_replaced(tool: Tool, name: str, access:
     assert "failing" in tool.run(name, "status", expect=1)
     tool.run(name, "up", "--control-plane")
     assert tool.access(name).server == access.server
-    tool.run(name, "status")
+    tool.wait_until_healthy(name)
 
 
 def test_a_dead_node_is_noticed_and_replaced(tool: Tool):
@@ -237,7 +237,7 @@ def test_a_dead_node_is_noticed_and_replaced(tool: Tool):
     wait_for(lambda: not find_by_words(str(tool.home / "clusters" / name)) or None, "the end of its processes")
     assert "the node has ended" in tool.run(name, "status", expect=1)
     assert "removing what is left" in tool.run(name, "up", "--control-plane")
-    tool.run(name, "status")
+    tool.wait_until_healthy(name)
 
 
 def test_no_cluster(tool: Tool):

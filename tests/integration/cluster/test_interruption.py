@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from climatejobs_cluster.state import ClusterPaths, read_record
+
 from .conftest import Tool, wait_for
 
 pytestmark = pytest.mark.integration
@@ -29,7 +31,8 @@ def interrupt(tool: Tool, number: signal.Signals, moment: str, tries: int = 3) -
         # To the whole group, as a terminal does on Ctrl-C.
         os.killpg(process.pid, number)
         process.communicate(timeout=60)
-    if process.returncode == 0 and tries > 1:  # it had come to its end before the signal did
+    record = read_record(ClusterPaths.of(name, tool.environment))
+    if record is not None and record.complete and tries > 1:  # the signal came when everything was there
         tool.run(name, "down")
         return interrupt(tool, number, moment, tries - 1)
     return name, process.returncode
@@ -68,7 +71,7 @@ def test_an_interrupted_check_leaves_the_cluster_that_was_there(tool: Tool):
         read_until(process, "running already")
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=60)
-    tool.run(name, "status")
+    tool.wait_until_healthy(name)
 
 
 def test_two_at_once_make_one_cluster(tool: Tool):
@@ -77,4 +80,4 @@ def test_two_at_once_make_one_cluster(tool: Tool):
     outputs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert sum("running already" in output for output in outputs) == 1
-    tool.run(name, "status")
+    tool.wait_until_healthy(name)

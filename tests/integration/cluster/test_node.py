@@ -71,7 +71,7 @@ def name(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     tool.run(name, "up", "--provider", "local")
     program = cache_home(os.environ) / "bin" / binaries.kubernetes().name / "climatejobs-node"
     archive = tmp_path_factory.mktemp("image") / "kubectl.tar"
-    images.write_archive(archive, name=IMAGE, program=program, entrypoint=("/kubectl",))
+    images.write_archive(archive, name=IMAGE, programs={"/kubectl": program}, entrypoint=("/kubectl",))
     assert IMAGE in tool.run(name, "load", str(archive))
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
@@ -97,7 +97,7 @@ def ended(access: Access, pod_name: str) -> object:
 
 
 def test_status_has_every_component(tool: Tool, name: str):
-    text = tool.run(name, "status")
+    text = tool.wait_until_healthy(name)
     assert "failing" not in text
     assert {"kubelet", "coredns", "containerd", "kube-proxy"} <= {line.split()[0] for line in text.splitlines()}
 

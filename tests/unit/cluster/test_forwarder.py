@@ -1,10 +1,12 @@
 """The relay between two connections."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
-from climatejobs_cluster.forwarder import Target, relay
+from climatejobs_cluster.forwarder import Target, listen, start
 
 LARGE = b"x" * 3_000_000
 
@@ -12,9 +14,7 @@ LARGE = b"x" * 3_000_000
 @asynccontextmanager
 async def relayed(far_end: asyncio.Server) -> AsyncGenerator[int]:
     """A port that leads to the server."""
-    host, port = far_end.sockets[0].getsockname()
-    target = Target(host, port)
-    near_end = await asyncio.start_server(lambda r, w: relay(target, r, w), "127.0.0.1", 0, backlog=1024)
+    near_end = await start(Target(*far_end.sockets[0].getsockname()), listen(0))
     async with far_end, near_end:
         yield near_end.sockets[0].getsockname()[1]
 
@@ -40,6 +40,8 @@ async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read(1)
+    at_once = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)  # a reset, not an end
     writer.transport.abort()
 
 
@@ -76,12 +78,37 @@ async def test_many_connections_at_once():
             assert await asyncio.gather(*map(ask, range(300))) == list(range(300))
 
 
+async def test_one_that_does_not_read_holds_up_the_one_that_writes():
+    """Whatever waits to be read waits at its source."""
+    released = asyncio.Event()
+    sent = 0
+
+    async def flood(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        while not released.is_set():
+            writer.write(LARGE)
+            sent += len(LARGE)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(writer.drain(), 1)
+                continue
+            released.set()
+        writer.close()
+
+    async with relayed(await asyncio.start_server(flood, "127.0.0.1", 0)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(60):
+            await released.wait()
+            received = await reader.read()
+        assert len(received) == sent
+        await close(writer)
+
+
 async def test_nobody_at_the_far_end_closes_the_connection():
     server = await asyncio.start_server(break_off, "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()
     server.close()
     await server.wait_closed()
-    near_end = await asyncio.start_server(lambda r, w: relay(Target(host, port), r, w), "127.0.0.1", 0)
+    near_end = await start(Target(host, port), listen(0))
     async with near_end:
         reader, writer = await asyncio.open_connection(*near_end.sockets[0].getsockname())
         assert await asyncio.wait_for(reader.read(), 30) == b""
