@@ -5,7 +5,8 @@ No symbolic link below the root is followed.
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -63,18 +64,18 @@ class FolderStorage:
     def files(self, path: PurePosixPath) -> list[Entry]:
         """The files in a folder itself."""
         return sorted(
-            Entry(entry.name, entry.stat().st_mtime)
-            for entry in _scan(self.place(path))
-            if entry.is_file(follow_symlinks=False)
+            Entry(entry.name, state.st_mtime)
+            for entry, state in _look(_scan(self.place(path)))
+            if stat.S_ISREG(state.st_mode)
         )
 
     def sizes(self, path: PurePosixPath) -> Mapping[str, int]:
         """Sizes of the files below a folder, but for those that are being written."""
         root = self.place(path)
         return {
-            file.relative_to(root).as_posix(): file.stat().st_size
-            for file in sorted(root.rglob("*"))
-            if file.suffix != PARTIAL and file.is_file()
+            file.relative_to(root).as_posix(): state.st_size
+            for file, state in _look(sorted(root.rglob("*")))
+            if file.suffix != PARTIAL and stat.S_ISREG(state.st_mode)
         }
 
     def replace(self, path: PurePosixPath, content: bytes, writer: str) -> None:
@@ -154,9 +155,9 @@ class FolderStorage:
     def published(self, path: PurePosixPath) -> list[Entry]:
         """Folders that are named as stores are."""
         return [
-            Entry(entry.name, entry.stat().st_mtime)
-            for entry in _scan(self.place(path))
-            if entry.name.endswith(".zarr") and entry.is_dir(follow_symlinks=False)
+            Entry(entry.name, state.st_mtime)
+            for entry, state in _look(_scan(self.place(path)))
+            if entry.name.endswith(".zarr") and stat.S_ISDIR(state.st_mode)
         ]
 
 
@@ -181,3 +182,13 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
             return list(entries)
     except FileNotFoundError:
         return []
+
+
+def _look[E: (Path, os.DirEntry[str])](entries: Iterable[E]) -> Iterator[tuple[E, os.stat_result]]:
+    """Those that are still there: others remove theirs while this one lists them."""
+    for entry in entries:
+        try:
+            state = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        yield entry, state

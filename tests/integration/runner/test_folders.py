@@ -1,11 +1,16 @@
-"""What a folder promises before a store gets its name: that all of it has reached the disk."""
+"""What a folder promises: that all of a store has reached the disk before it gets its name, and that others may remove
+what is theirs at any time.
+"""
 
 import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from climatejobs_runner.folders import FolderStorage
+from climatejobs_runner.storage import Entry
 
 STORE = PurePosixPath("stores/one.zarr")
 NAMES = {"zarr.json": 1, "t2m/zarr.json": 1, **{f"t2m/c/{number}/0/0": 1 for number in range(20)}}
@@ -60,3 +65,25 @@ def test_a_disk_that_fails_is_no_success(
     with pytest.raises(OSError, match="Input/output error"):
         storage.publish(STORE, PurePosixPath("stores/two.zarr"), lambda: None)
     assert not (tmp_path / "stores" / "two.zarr").exists()
+
+
+@pytest.mark.parametrize("look", [FolderStorage.files, FolderStorage.published])
+def test_what_others_remove_while_it_lists_is_not_there(
+    look: Callable[[FolderStorage, PurePosixPath], list[Entry]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    @contextmanager
+    def lose_one(folder: Path) -> Generator[Iterator[os.DirEntry[str]]]:
+        with scandir(folder) as entries:
+            found = list(entries)
+        (folder / "one").unlink()
+        (folder / "one.zarr").rmdir()
+        yield iter(found)
+
+    for number in ("one", "two"):
+        (tmp_path / number).write_text("x")
+        (tmp_path / f"{number}.zarr").mkdir()
+    storage = FolderStorage(tmp_path)
+    monkeypatch.setattr(os, "scandir", lose_one)
+    assert [entry.name.removesuffix(".zarr") for entry in look(storage, PurePosixPath())] == ["two"]
