@@ -24,7 +24,9 @@ from climatejobs_api.metrics import Metrics
 from climatejobs_api.settings import PREFIX, Settings
 from climatejobs_api.store import NoStore
 
-GRACE_SECONDS = 1
+GRACE_SECONDS = 20
+"""For answers that are on their way when the program is told to stop; with what a pod waits before that, less than the
+30 s after which Kubernetes kills. Whoever waits for a job gets an answer at once."""
 KEEP_ALIVE_SECONDS = 75
 """Longer than proxies keep idle connections, so that none of them sends a request into one that is being closed."""
 _log = logging.getLogger(__name__)

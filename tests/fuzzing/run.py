@@ -20,7 +20,7 @@ def fuzz(
     ids: Mapping[str, Sequence[str]],
     *,
     examples: int = 15,
-    seconds: int = 300,
+    seconds: int = 900,
 ) -> subprocess.CompletedProcess[str]:
     """Run it; status 0 means that it found nothing. `ids` are those of things that are there, by path parameter.
 

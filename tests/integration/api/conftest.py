@@ -58,10 +58,10 @@ class Replica:
                 stderr=log,
             )
         try:
-            address = wait_until(self._address, "the API to listen", 30, self.log.read_text)
+            address = wait_until(self._address, "the API to listen", 60, self.log.read_text)
             self._client = httpx.Client(base_url=address, timeout=30)
             wait_until(
-                lambda: self.http.get("/readyz").status_code == 200, "the API to be ready", 30, self.log.read_text
+                lambda: self.http.get("/readyz").status_code == 200, "the API to be ready", 60, self.log.read_text
             )
         except BaseException:
             self._process.kill()
@@ -79,7 +79,7 @@ class Replica:
         """End the process; gives its exit status."""
         assert self._process is not None
         self._process.send_signal(how)
-        return self._process.wait(10)
+        return self._process.wait(30)
 
     def _address(self) -> str | None:
         assert self._process is not None

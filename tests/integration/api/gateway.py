@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from tests.cluster_objects import Manifest
+from tests.loops import TidyLoop
 
 
 class Gateway:
@@ -18,7 +19,7 @@ class Gateway:
     def __init__(self, kubeconfig: Path) -> None:
         self._config: Manifest = yaml.safe_load(kubeconfig.read_text())
         self._target = urlsplit(str(self._config["clusters"][0]["cluster"]["server"]))
-        self._loop = asyncio.new_event_loop()
+        self._loop = TidyLoop()
         self._open = True
         self._connections: dict[asyncio.Task[None], tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = {}
         self._port = 0
@@ -47,7 +48,7 @@ class Gateway:
         try:
             yield
         finally:
-            server.close()
+            self._loop.call_soon_threadsafe(server.close)
             self.close()
             self._loop.call_soon_threadsafe(self._loop.stop)
             thread.join()
@@ -65,6 +66,10 @@ class Gateway:
             writer.transport.abort()
             return
         there, back = await asyncio.open_connection(self._target.hostname, self._target.port)
+        if not self._open:  # closed meanwhile
+            writer.transport.abort()
+            back.transport.abort()
+            return
         connection = asyncio.create_task(_join((reader, writer), (there, back)))
         self._connections[connection] = (writer, back)
         connection.add_done_callback(self._connections.pop)

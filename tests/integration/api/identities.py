@@ -38,6 +38,31 @@ def give(objects: ClusterObjects, namespace: str, name: str, rules: list[Manifes
     objects.create({**head, "kind": "Role", "rules": rules}, namespace)
     reference = {"apiGroup": _RBAC, "kind": "Role", "name": name}
     objects.create({**head, "kind": "RoleBinding", "roleRef": reference, "subjects": [subject]}, namespace)
+    wait_for_right(objects, rules[0], subject, namespace)
+
+
+def wait_for_right(objects: ClusterObjects, rule: Manifest, subject: Manifest, namespace: str | None = None) -> None:
+    """Wait until the subject has a right of its own, which the API server hears of a moment after it was given."""
+    match subject["kind"]:
+        case "ServiceAccount":
+            who: Manifest = {"user": f"system:serviceaccount:{subject['namespace']}:{subject['name']}"}
+        case "Group":
+            who = {"groups": [subject["name"]]}
+        case _:
+            who = {"user": subject["name"]}
+    what = {
+        "group": rule["apiGroups"][0],
+        "resource": rule["resources"][0],
+        "verb": rule["verbs"][0],
+        "name": rule.get("resourceNames", [""])[0],
+        "namespace": namespace or "",
+    }
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {**who, "resourceAttributes": what},
+    }
+    wait_until(lambda: objects.create(review)["status"]["allowed"], f"the right {what} of {who}", 30)
 
 
 def token_of(kubeconfig: Path, namespace: str, name: str, *, audience: str | None = None) -> str:

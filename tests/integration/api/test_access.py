@@ -20,7 +20,15 @@ from climatejobs import names
 from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, wait_until
 from tests.integration.api.conftest import Replica
 from tests.integration.api.gateway import Gateway
-from tests.integration.api.identities import API_RULES, REVIEWS, give, make_account, token_of, write_kubeconfig
+from tests.integration.api.identities import (
+    API_RULES,
+    REVIEWS,
+    give,
+    make_account,
+    token_of,
+    wait_for_right,
+    write_kubeconfig,
+)
 from tests.integration.conftest import ControlPlane
 
 pytestmark = pytest.mark.integration
@@ -45,14 +53,16 @@ def reviewer(control_plane: ControlPlane, objects: ClusterObjects, namespace: st
     make_account(objects, namespace, "api", API_RULES)
     head = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": f"{namespace}-reviews"}}
     objects.create({**head, "kind": "ClusterRole", "rules": REVIEWS})
+    subject = {"kind": "ServiceAccount", "name": "api", "namespace": namespace}
     objects.create(
         {
             **head,
             "kind": "ClusterRoleBinding",
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"{namespace}-reviews"},
-            "subjects": [{"kind": "ServiceAccount", "name": "api", "namespace": namespace}],
+            "subjects": [subject],
         }
     )
+    wait_for_right(objects, REVIEWS[0], subject)
     target = tmp_path / "api-kubeconfig"
     write_kubeconfig(objects, namespace, "api", control_plane.kubeconfig, target)
     yield target

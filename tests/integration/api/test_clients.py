@@ -51,7 +51,7 @@ def test_owslib_finds_and_runs_a_process(start: StartReplica, climate_jobs: Clim
         answer = client.execute("echo", inputs={"message": "hello"}, async_=True)
         assert client.response_headers["Location"] == f"{api.url}/jobs/{answer['jobID']}"
         assert climate_jobs.get(answer["jobID"])["spec"]["inputs"] == {"message": "hello"}
-        assert httpx.get(client.response_headers["Location"]).json()["status"] == "accepted"
+        assert httpx.get(client.response_headers["Location"], timeout=30).json()["status"] == "accepted"
 
 
 @pytest.mark.parametrize("strict", [True, False])

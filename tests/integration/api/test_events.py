@@ -101,7 +101,7 @@ def test_a_listener_goes_on_at_another_replica(
         set_status(objects, climate_jobs, name, phase="Failed", message="no data")
         (last,) = listen(two.url, name, first["version"])
         assert (last["status"], last["message"]) == ("failed", "no data")
-        ended = httpx.get(f"{two.url}/jobs/{name}/events", headers={"Last-Event-ID": last["version"]})
+        ended = httpx.get(f"{two.url}/jobs/{name}/events", headers={"Last-Event-ID": last["version"]}, timeout=30)
         assert ended.status_code == 204
 
 
@@ -111,7 +111,7 @@ async def test_listeners_do_not_keep_the_program_from_stopping(start: StartRepli
         async with listeners(replica.url, name) as connected:
             begun = time.monotonic()
             assert await asyncio.to_thread(replica.stop) == 0
-            assert time.monotonic() - begun < 2
+            assert time.monotonic() - begun < 8
             texts = [await listener.read_to_end() for listener in connected]
         assert all(text.endswith("0\r\n\r\n") for text in texts), "complete answers"
         assert "Cancel" not in replica.log.read_text()
