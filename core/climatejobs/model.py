@@ -246,7 +246,9 @@ class ClimateJobStatus(KubernetesModel):
         default=None, description="The outputs, by name, as the runner gave them."
     )
     error: ErrorDetail | None = Field(default=None, description="Why the job failed, or its latest attempt did.")
-    log_tail: str | None = Field(default=None, max_length=1024, description="Last lines of a failed attempt's log.")
+    log_tail: str | None = Field(
+        default=None, max_length=1024, description="Last lines of the log of the attempt that `error` is of."
+    )
     callbacks: list[Callback] | None = Field(
         default=None,
         max_length=3,

@@ -38,14 +38,23 @@ def costs_attempt(pod: Pod) -> bool:
     return pod.failed and (is_permanent(pod) or not pod.disrupted)
 
 
-def find_witnesses(pods: Sequence[Pod], *, was_suspended: bool) -> Sequence[Pod]:
+def find_witnesses(pods: Sequence[Pod], *, was_suspended: bool, resumed_at: datetime | None = None) -> Sequence[Pod]:
     """The pods that tell of attempts.
 
     The Job controller lets go of a pod before it stops it for a suspension, so how such a pod ends is no failure.
-    Where there was a suspension, a pod that has ended and is not tracked therefore tells nothing: what it counts
-    for, if for anything, is in the Job's own figures.
+    Where there was a suspension, a pod that has ended and is not tracked therefore tells nothing, unless it was made
+    after that: what it counts for, if for anything, is in the Job's own figures.
     """
-    return [pod for pod in pods if pod.tracked or not pod.ended] if was_suspended else pods
+    if not was_suspended:
+        return pods
+
+    def is_later(pod: Pod) -> bool:
+        if resumed_at is None or pod.metadata.creation_timestamp < resumed_at:
+            return False
+        # Times are whole seconds: one that was stopped by the suspension may bear the same, but was deleted.
+        return pod.metadata.creation_timestamp > resumed_at or pod.metadata.deletion_timestamp is None
+
+    return [pod for pod in pods if pod.tracked or not pod.ended or is_later(pod)]
 
 
 def count_failures(job: Job, pods: Sequence[Pod]) -> int:
@@ -65,10 +74,23 @@ def count_failed(pods: Sequence[Pod]) -> int:
     return max(by_index.most_common(1)[0][1] if by_index else 0, max(told, default=0))
 
 
+def count_told(own: Sequence[Pod], witnesses: Sequence[Pod]) -> int:
+    """Failed attempts of a Job of which a pod is there to tell the cause.
+
+    Those of before a suspension are no witnesses, but did fail by themselves where nobody has deleted them.
+    """
+    return count_failed([pod for pod in own if pod in witnesses or pod.metadata.deletion_timestamp is None])
+
+
 def latest_failure(pods: Sequence[Pod]) -> Pod | None:
     """The pod whose failure counted last."""
     failed = [pod for pod in pods if costs_attempt(pod)]
     return max(failed, key=lambda pod: (pod.ended_at, pod.metadata.name), default=None)
+
+
+def must_be_last(failed: Pod, now: datetime) -> bool:
+    """Whether no other attempt can have failed after this one: none follows it, or none has had the time to begin."""
+    return is_permanent(failed) or now < failed.ended_at + FIRST_DELAY
 
 
 def spent_attempts(status: ClimateJobStatus, pods: Sequence[Pod]) -> int:

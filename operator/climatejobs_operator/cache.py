@@ -42,10 +42,13 @@ class Cache:
 
     def observe_entry(self, entry: Entry) -> Observation:
         """A ClimateJob, held here or not, with what belongs to it."""
+        job = self.jobs.get(entry.metadata.name)
+        if job is not None:
+            entry.unfold()
         climatejob = entry.climatejob
         return Observation(
             climatejob=climatejob,
-            job=self.jobs.get(entry.metadata.name),
+            job=job,
             pods=self.find_pods(climatejob),
             unreadable=entry.unreadable,
         )

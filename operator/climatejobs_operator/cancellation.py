@@ -5,6 +5,7 @@ from datetime import datetime
 from climatejobs.model import Phase
 from climatejobs.names import Reason
 from climatejobs_operator.actions import Action, ConfirmGone, DeleteJob, DeletePod
+from climatejobs_operator.attempts import attempts_before, count_failures, first_start
 from climatejobs_operator.observation import Decision, Observation
 
 
@@ -25,6 +26,8 @@ def plan_cancellation(seen: Observation, now: datetime) -> Decision:
     stopping = status.model_copy(
         update={
             "phase": status.phase or Phase.PENDING,
+            "attempts": _find_attempt(seen),
+            "started_at": first_start(status, seen.pods),
             "message": "Stopping: waiting for the pod to end.",
             "retry_at": None,
         }
@@ -33,6 +36,14 @@ def plan_cancellation(seen: Observation, now: datetime) -> Decision:
     if job is not None and job.metadata.deletion_timestamp is None:
         actions.append(DeleteJob(job.metadata.name, job.metadata.uid))
     return Decision(stopping, Reason.CANCELLING, (*actions, *delete_pods(seen)))
+
+
+def _find_attempt(seen: Observation) -> int | None:
+    """The attempt that is stopped; of a Job that has only just been made, the status may not have told it."""
+    told, job, limit = seen.climatejob.status.attempts, seen.own_job, seen.climatejob.spec.max_attempts
+    if told is not None or job is None:
+        return told
+    return min(attempts_before(limit, job) + count_failures(job, seen.pods) + 1, limit)
 
 
 def delete_pods(seen: Observation) -> tuple[DeletePod, ...]:

@@ -1,6 +1,10 @@
-"""What Jobs and pods have in common: an owner."""
+"""What Jobs and pods have in common: labels and an owner."""
 
+from climatejobs import names
 from climatejobs.model import KubernetesModel, ObjectMeta
+
+MANAGED = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_JOB_UID}"
+"""Label selector of the Jobs and pods that this operator made."""
 
 
 class OwnerReference(KubernetesModel):

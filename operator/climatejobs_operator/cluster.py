@@ -1,6 +1,6 @@
 """The API server, as far as the operator needs it: list, get, create, replace, patch a status, delete.
 
-The only module that speaks HTTP to it (kopf's watches apart). It decides nothing and retries nothing: a failed
+The only module that speaks HTTP to it (kopf's watch apart). It decides nothing and retries nothing: a failed
 call raises `ClusterError`, and the work queue brings the job back. Once the API server has asked one caller to
 leave it alone (429 with Retry-After), no call is sent for that time.
 """
@@ -17,10 +17,10 @@ import aiohttp
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from climatejobs import names
+from climatejobs_operator.averages import MovingAverage
 
 type Manifest = Mapping[str, JsonValue]
 
-PAGE_SIZE = 500
 TIMEOUT_SECONDS = 30.0
 MAX_QUIET_SECONDS = 30.0
 
@@ -32,6 +32,8 @@ class Resource:
     group_version: str
     plural: str
     namespaced: bool = True
+    page_size: int = 500
+    """How many are listed at a time."""
 
     def path(self, namespace: str, *parts: str) -> str:
         """Path of the collection, or of what lies below it."""
@@ -41,8 +43,8 @@ class Resource:
 
 
 CLIMATEJOBS = Resource(names.API_VERSION, names.PLURAL)
-JOBS = Resource("batch/v1", "jobs")
-PODS = Resource("v1", "pods")
+JOBS = Resource("batch/v1", "jobs", page_size=100)
+PODS = Resource("v1", "pods", page_size=100)  # some 10 KiB each
 EVENTS = Resource("events.k8s.io/v1", "events")
 CORE_EVENTS = Resource("v1", "events")
 """The same events in their older form, which alone can be selected by the object that they are about."""
@@ -78,16 +80,32 @@ class NotLeading(ClusterError):
     """The write was not sent, because this process may not act, or not any more."""
 
 
+class Expired(ClusterError):
+    """410: the version from which to go on is too far back, and everything has to be listed again."""
+
+
 class Refused(ClusterError):
     """400, 403 or 422: repeating the request unchanged does not help before something else changes."""
 
 
-@dataclass(frozen=True)
-class WatchEvent:
-    """A change of one object."""
+class Change[T](BaseModel):
+    """What a watch tells of one object."""
 
     type: Literal["ADDED", "MODIFIED", "DELETED"]
-    manifest: Manifest
+    object: T
+    """As it is now, or was at last."""
+
+    @property
+    def deleted(self) -> bool:
+        """Whether it is gone, or no longer among those that were asked for."""
+        return self.type == "DELETED"
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """A watch has told of everything up to a version."""
+
+    version: str
 
 
 @dataclass(frozen=True)
@@ -108,21 +126,27 @@ class Cluster:
         server: str,
         namespace: str,
         *,
-        write_seconds: Callable[[], float] = lambda: inf,
+        seconds_to_write: Callable[[], float] = lambda: inf,
     ) -> None:
-        """`write_seconds` tells for how long this process may still write; 0 is not at all."""
+        """`seconds_to_write` tells for how long this process may still write; 0 is not at all."""
         self._session = session
         self._server = server
         self._namespace = namespace
-        self._write_seconds = write_seconds
+        self._seconds_to_write = seconds_to_write
+        self._writes = MovingAverage()
         self._quiet_until = 0.0
         """By the monotonic clock: the API server has asked to be left alone until then."""
 
+    @property
+    def write_seconds(self) -> float:
+        """How long a write has taken of late; 0 where there was none."""
+        return self._writes.read(time.monotonic())
+
     async def list_pages(
-        self, resource: Resource, *, labels: str = "", fields: str = "", limit: int = PAGE_SIZE
+        self, resource: Resource, *, labels: str = "", fields: str = "", limit: int = 0
     ) -> AsyncIterator[Page]:
         """All objects that fit, in pages of one consistent snapshot."""
-        query = {"limit": str(limit)}
+        query = {"limit": str(limit or resource.page_size)}
         if labels:
             query["labelSelector"] = labels
         if fields:
@@ -135,25 +159,38 @@ class Cluster:
                 return
             query["continue"] = metadata["continue"]
 
-    async def watch(
-        self, resource: Resource, version: str, *, fields: str = "", seconds: float
-    ) -> AsyncIterator[WatchEvent]:
-        """What changes after `version`, until that many seconds have passed; any trouble is a `ClusterError`."""
-        query = {"watch": "1", "resourceVersion": version, "timeoutSeconds": str(max(1, int(seconds)))}
-        if fields:
-            query["fieldSelector"] = fields
-        limit = aiohttp.ClientTimeout(total=seconds + 30)
+    async def watch[T](
+        self,
+        resource: Resource,
+        change: type[Change[T]],
+        version: str,
+        *,
+        labels: str = "",
+        fields: str = "",
+        seconds: float,
+        silence: float | None = None,
+    ) -> AsyncIterator[Change[T] | Bookmark]:
+        """What changes after `version`, until so many seconds have passed, or nothing has come for `silence` seconds.
+
+        Raises `Expired` where that version is too old, and `ClusterError` for any other trouble.
+        """
+        query = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(max(1, int(seconds))),
+            **({"labelSelector": labels} if labels else {}),
+            **({"fieldSelector": fields} if fields else {}),
+        }
+        limits = aiohttp.ClientTimeout(total=seconds + 30, sock_connect=TIMEOUT_SECONDS, sock_read=silence)
         try:
             async with self._session.request(
-                "GET", self._server + resource.path(self._namespace), params=query, timeout=limit
+                "GET", self._server + resource.path(self._namespace), params=query, timeout=limits
             ) as response:
                 if not response.ok:
                     raise _error(response.status, await response.text(), response.headers.get("Retry-After"))
-                async for line in response.content:
-                    event = json.loads(line)
-                    if event["type"] == "ERROR":
-                        raise ClusterError(event["object"].get("message") or "the watch has failed")
-                    yield WatchEvent(event["type"], event["object"])
+                async for line in _read_lines(response.content):
+                    yield _read_change(line, change)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise ClusterError(f"the watch has broken off: {error or type(error).__name__}") from error
 
@@ -264,10 +301,11 @@ class Cluster:
         seconds = TIMEOUT_SECONDS
         if method != "GET":
             # No write may reach the cluster after another has begun to lead.
-            seconds = min(seconds, self._write_seconds())
+            seconds = min(seconds, self._seconds_to_write())
             if seconds <= 0:
                 raise NotLeading("not sent: this operator does not lead")
         timeout = aiohttp.ClientTimeout(total=seconds)
+        begun = time.monotonic()
         try:
             async with self._session.request(
                 method, self._server + path, params=query, json=body, headers=headers, timeout=timeout
@@ -280,6 +318,35 @@ class Cluster:
                 raise error
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise ClusterError(f"the API server cannot be reached: {error or type(error).__name__}") from error
+        finally:
+            if method != "GET":
+                now = time.monotonic()
+                self._writes.take(now - begun, now)
+
+
+async def _read_lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Lines until the end, or until nothing has come for as long as the session allows."""
+    rest = b""
+    try:
+        # Not readline(): it refuses lines above a limit that a large object may exceed.
+        async for piece in content.iter_any():
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                yield line
+    except aiohttp.SocketTimeoutError:
+        return
+
+
+def _read_change[T](line: bytes, change: type[Change[T]]) -> Change[T] | Bookmark:
+    try:
+        return change.model_validate_json(line)
+    except ValidationError:
+        event = json.loads(line)
+        if event["type"] == "BOOKMARK":
+            return Bookmark(event["object"]["metadata"]["resourceVersion"])
+        if event["type"] == "ERROR":
+            raise _error(event["object"].get("code", 500), json.dumps(event["object"]), None) from None
+        raise
 
 
 def _error(status: int, text: str, retry_after: str | None) -> ClusterError:
@@ -288,6 +355,7 @@ def _error(status: int, text: str, retry_after: str | None) -> ClusterError:
         403: Refused,
         404: NotFound,
         409: Conflict,
+        410: Expired,
         422: Refused,
     }.get(status, ClusterError)
     seconds = float(retry_after) if retry_after is not None and retry_after.isdecimal() else None

@@ -30,6 +30,8 @@ class _Course:
     """What is reckoned from a Job and its pods."""
 
     job: Job
+    pods: Sequence[Pod]
+    """Its pods that tell of attempts."""
     active: Pod | None
     """The pod that computes, or is going to."""
     limit: int
@@ -40,9 +42,13 @@ class _Course:
     failed: Sequence[Pod]
     """Pods that failed, for whatever reason."""
     latest: Pod | None
-    """The pod of the latest failed attempt."""
+    """The pod of the latest failed attempt, where it is there."""
     error: ErrorDetail | None
     """What the latest failed attempt failed of."""
+    log_tail: str | None
+    """The end of that attempt's log."""
+    doubtful: bool
+    """Whether the Job has counted a failure that neither a pod nor the status tells of."""
 
     @property
     def failed_attempts(self) -> int:
@@ -57,27 +63,29 @@ class _Course:
 
 def plan_course(seen: Observation, job: Job, now: datetime, settings: Settings) -> Decision:
     """Where a ClimateJob with a Job of its own stands, when no pod has succeeded with a result."""
-    own = [pod for pod in seen.pods if pod.metadata.controller_uid == job.metadata.uid]
-    pods = attempts.find_witnesses(own, was_suspended=job.was_suspended)
-    course = _reckon(seen, job, pods, settings)
-    ending = _find_ending(seen, job, pods, course, now)
-    if ending is not None:
-        told = not job.complete and course.failures <= attempts.count_failed(pods)
-        if told:
-            return ending
+    course = _reckon(seen, job, now, settings)
+    ending = _find_ending(seen, course, now)
+    decision = ending or _go_on(seen, course, now, settings)
+    untold = job.complete or course.failures > attempts.count_failed(course.pods)
+    if course.doubtful or (ending is not None and untold):
         # The Job says more than its pods: the news of how one ended may still be on its way, or be lost.
-        return replace(ending, actions=(LookAgain(seen.climatejob.metadata.uid), *ending.actions))
-    status = seen.climatejob.status
+        return replace(decision, actions=(LookAgain(seen.climatejob.metadata.uid), *decision.actions))
+    return decision
+
+
+def _go_on(seen: Observation, course: _Course, now: datetime, settings: Settings) -> Decision:
+    """Where a job stands that has not come to its end."""
+    status, job = seen.climatejob.status, course.job
     attempt = min(max(status.attempts or 0, course.failed_attempts + 1), course.limit)
     current = status.model_copy(
         update={
             "attempts": attempt,
             "job_name": job.metadata.name,
             "retry_at": None,
-            "started_at": attempts.first_start(status, pods),
+            "started_at": attempts.first_start(status, course.pods),
             "progress": seen.progress or status.progress,
             "error": course.error,
-            "log_tail": (failure.read_log_tail(course.latest) if course.latest else None) or status.log_tail,
+            "log_tail": course.log_tail,
         }
     )
     if not job.spec.suspend:  # whoever let it go on may have died before saying so
@@ -175,23 +183,33 @@ def _find_next_look(wait: Wait, retry_at: datetime | None, now: datetime, settin
     return min(looks, default=None)
 
 
-def _reckon(seen: Observation, job: Job, pods: Sequence[Pod], settings: Settings) -> _Course:
+def _reckon(seen: Observation, job: Job, now: datetime, settings: Settings) -> _Course:
+    own = [pod for pod in seen.pods if pod.metadata.controller_uid == job.metadata.uid]
+    pods = attempts.find_witnesses(own, was_suspended=job.was_suspended, resumed_at=job.resumed_at)
     limit = seen.climatejob.spec.max_attempts
     before = attempts.attempts_before(limit, job)
     failures = attempts.count_failures(job, pods)
     if job.was_suspended or job.shared:  # not all pods tell then, and what was known already may be more
         failures = max(failures, (seen.climatejob.status.attempts or 1) - 1 - before)
     latest = attempts.latest_failure(pods)
+    if latest is not None and not job.shared and failures > attempts.count_told(own, pods):
+        # Of an earlier attempt than the latest that failed, if there has been time for another.
+        latest = latest if attempts.must_be_last(latest, now) else None
     error = seen.climatejob.status.error
+    log_tail = seen.climatejob.status.log_tail
     known = error.attempt or 0 if error is not None else 0
-    if latest is not None:
+    unseen = latest is None and failures > 0 and before + failures > known
+    if unseen:
+        error, log_tail = failure.describe_unseen(before + failures), None
+    elif latest is not None:
         number = before + (latest.failures_before + 1 if job.shared else failures)
-        error = failure.describe_attempt(latest, number, memory_limit(seen.climatejob, settings))
+        memory = latest.memory_limit or memory_limit(seen.climatejob, settings)
+        error = failure.describe_attempt(latest, number, memory)
         error = failure.name_share(error, latest.index, seen.climatejob.spec.parallelism)
-    elif failures and before + failures > known:
-        error = failure.describe_unseen(before + failures)
+        log_tail = failure.read_log_tail(latest)
     return _Course(
         job=job,
+        pods=pods,
         active=_find_active(pods),
         limit=limit,
         before=before,
@@ -199,25 +217,28 @@ def _reckon(seen: Observation, job: Job, pods: Sequence[Pod], settings: Settings
         failed=[pod for pod in pods if pod.failed and (latest is None or pod.index == latest.index)],
         latest=latest,
         error=error,
+        log_tail=log_tail,
+        doubtful=unseen and not job.shared,
     )
 
 
-def _find_ending(seen: Observation, job: Job, pods: Sequence[Pod], course: _Course, now: datetime) -> Decision | None:
+def _find_ending(seen: Observation, course: _Course, now: datetime) -> Decision | None:
     """The end of the job, if it is plain already.
 
     A permanent error and a last attempt that failed are final by the Job's own rules, so they are said at
     once; the Job controller comes to the same end some time later.
     """
+    job = course.job
     begun = max(seen.climatejob.status.attempts or 0, course.failed_attempts)
-    tail = failure.read_log_tail(course.latest) if course.latest is not None else None
     final = course.latest is not None and attempts.is_permanent(course.latest)
     last = course.failed_attempts >= course.limit and not (_is_overdue(job) and course.is_taken)
     if course.error is not None and course.failures and (final or last):
-        return fail(seen, course.error, now, attempts=begun, pod=course.latest, log_tail=tail)
+        return fail(seen, course.error, now, attempts=begun, pod=course.latest, log_tail=course.log_tail)
     if job.failure is not None:
         error = _describe_condition(seen, job.failure, course, begun)
-        return fail(seen, error, now, attempts=begun, log_tail=tail)
-    for pod in pods:
+        told = course.error is not None and course.error.attempt == error.attempt
+        return fail(seen, error, now, attempts=begun, log_tail=course.log_tail if told else None)
+    for pod in course.pods:
         if pod.runner.terminated is not None and pod.runner.terminated.exit_code == 0 and read_share(pod) is None:
             error = failure.describe_no_result(seen.climatejob.spec.process, max(begun, 1))
             return fail(seen, error, now, attempts=max(begun, 1), pod=pod)
@@ -241,10 +262,13 @@ def _describe_condition(seen: Observation, condition: JobCondition, course: _Cou
 
 def _recover_result(seen: Observation, job: Job, course: _Course, now: datetime) -> Decision:
     """The Job completed unseen. Another attempt finds what was published; without one left, the job fails."""
+    said, deletion = seen.climatejob.status, DeleteJob(job.metadata.name, job.metadata.uid)
+    if said.job_name is None and said.attempts is not None:
+        return Decision(said, Reason.RESULT_LOST, (deletion,))  # accounted for already: it is about to be gone
     attempt = course.failed_attempts + 1
     if attempt >= course.limit:
         return fail(seen, failure.describe_result_lost(attempt), now, reason=Reason.RESULT_LOST, attempts=attempt)
-    status = seen.climatejob.status.model_copy(
+    status = said.model_copy(
         update={
             "phase": Phase.RETRYING,
             "attempts": attempt + 1,
@@ -252,7 +276,7 @@ def _recover_result(seen: Observation, job: Job, course: _Course, now: datetime)
             "message": "The pod was gone before its result was read; another attempt fetches it.",
         }
     )
-    return Decision(status, Reason.RESULT_LOST, (DeleteJob(job.metadata.name, job.metadata.uid),))
+    return Decision(status, Reason.RESULT_LOST, (deletion,))
 
 
 def _find_active(pods: Sequence[Pod]) -> Pod | None:

@@ -95,11 +95,21 @@ class Election:
             return
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                await self._cluster.replace(LEASES, leases.released(self._name, self._now(), self._lease))
+                await self._lay_down(self._lease)
         except (ClusterError, TimeoutError) as error:
             logger.warning("The Lease could not be laid down, and will run out: %s", error)
         else:
             logger.info("Laid the Lease down", extra=fields(lease=self._name, identity=self._identity))
+
+    async def _lay_down(self, lease: Lease) -> None:
+        try:
+            await self._cluster.replace(LEASES, leases.released(self._name, self._now(), lease))
+        except Conflict:
+            # A renewal that was under way when we were told to end may have come through without our hearing of it.
+            lease = Lease.from_manifest(await self._cluster.get(LEASES, self._name))
+            if lease.spec.holder_identity != self._identity:
+                raise
+            await self._cluster.replace(LEASES, leases.released(self._name, self._now(), lease))
 
     async def _try(self, step: Callable[[], Awaitable[bool]]) -> bool:
         """One attempt; whether it left us with the Lease."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
-from climatejobs.model import ErrorDetail, Phase, Progress
+from climatejobs.model import ClimateJobStatus, ErrorDetail, Phase, Progress
 from climatejobs.names import Reason
 from climatejobs_operator.attempts import attempts_before, count_failed, count_failures, find_witnesses
 from climatejobs_operator.error_details import shorten
@@ -73,7 +73,10 @@ def fail(
     pod: Pod | None = None,
     log_tail: str | None = None,
 ) -> Decision:
-    """The end of a job that cannot succeed any more; `pod` is the one whose end made it so."""
+    """The end of a job that cannot succeed any more; `pod` is the one whose end made it so.
+
+    `log_tail` is that of the attempt that the error is of. One that is known already is kept for no other attempt.
+    """
     status = seen.climatejob.status
     sentence = error.detail[:1].upper() + error.detail[1:]
     closing = "" if sentence.endswith((".", "!", "?", "…")) else "."
@@ -87,10 +90,16 @@ def fail(
             "started_at": status.started_at or (pod.started_at if pod is not None else None),
             "finished_at": pod.ended_at if pod is not None else now,
             "error": error,
-            "log_tail": log_tail or status.log_tail,
+            "log_tail": log_tail or keep_log_tail(status, error),
         }
     )
     return Decision(ended, reason)
+
+
+def keep_log_tail(status: ClimateJobStatus, error: ErrorDetail | None) -> str | None:
+    """The log tail that is known already, if it is of the same attempt as `error`."""
+    known = status.error
+    return status.log_tail if known is not None and error is not None and known.attempt == error.attempt else None
 
 
 def _attempt_of(seen: Observation, pod: Pod) -> int:
@@ -102,7 +111,7 @@ def _attempt_of(seen: Observation, pod: Pod) -> int:
     if job is None or pod.metadata.controller_uid != job.metadata.uid:
         return 1
     siblings = [other for other in seen.pods if other.metadata.controller_uid == job.metadata.uid]
-    witnesses = find_witnesses(siblings, was_suspended=job.was_suspended)
+    witnesses = find_witnesses(siblings, was_suspended=job.was_suspended, resumed_at=job.resumed_at)
     later = [p for p in witnesses if p.metadata.creation_timestamp > pod.metadata.creation_timestamp]
     failures = count_failures(job, witnesses) - count_failed(later)
     limit = seen.climatejob.spec.max_attempts

@@ -43,6 +43,11 @@ class Entry:
         """The ClimateJob; of a folded entry, read anew each time."""
         return self._climatejob or ClimateJob.model_validate_json(self._folded)
 
+    def unfold(self) -> None:
+        """Keep the ClimateJob read, as it is going to be looked at often."""
+        self._climatejob = self.climatejob
+        self._folded = b""
+
     def fold(self) -> None:
         """Keep the ClimateJob as JSON, a tenth of its size, if it has no Job: then it is seldom looked at."""
         if self._climatejob is not None and self._climatejob.status.job_name is None and self.unreadable is None:

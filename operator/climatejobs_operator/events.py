@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from climatejobs import names
 from climatejobs.model import ClimateJobStatus, ObjectMeta, Phase
 from climatejobs.names import Reason
+from climatejobs_operator.actions import CreateJob
 from climatejobs_operator.observation import Decision
 
 REPORTER = f"{names.GROUP}/operator"
@@ -46,13 +47,13 @@ def describe_transition(old: ClimateJobStatus, new: ClimateJobStatus, decision: 
     if new.error is not None and new.phase is not Phase.FAILED and _attempt(new) > _attempt(old):
         events.append(Event(Reason.ATTEMPT_FAILED, f"Attempt {new.error.attempt}: {new.error.detail}"))
     if decision.reason in (Reason.JOB_CREATED, Reason.ATTEMPT_FAILED):
-        if decision.actions and new.attempts != old.attempts:
+        if any(isinstance(action, CreateJob) for action in decision.actions):
             events.append(Event(Reason.JOB_CREATED, f"Made Job {new.job_name}"))
     elif decision.reason is Reason.STARTED:
         if old.phase is not Phase.RUNNING:
             events.append(Event(Reason.STARTED, f"Attempt {new.attempts} runs"))
     elif decision.reason is Reason.RESUMED:
-        events.append(Event(Reason.RESUMED, f"Resumed Job {new.job_name}"))
+        events.append(Event(Reason.RESUMED, new.message or decision.reason))
     elif decision.reason is Reason.QUEUED and old.phase is None:
         pass  # thousands may come at once, and their status says all there is to say
     elif new.phase is not old.phase or (new.message != old.message and decision.reason in _HELD):
@@ -66,8 +67,12 @@ _HELD = frozenset(
 
 
 def build_event(event: Event, subject: ObjectMeta, now: datetime, instance: str) -> dict[str, JsonValue]:
-    """The manifest (events.k8s.io/v1). The name follows from what happened, so a repetition is no second event."""
-    digest = sha256(f"{subject.uid}/{event.reason}/{event.note}".encode()).hexdigest()[:16]
+    """The manifest (events.k8s.io/v1) of what happened when `subject` was as it is.
+
+    The name follows from that, so to post it again makes no second event, and what happens again makes one.
+    """
+    happened = f"{subject.uid}/{subject.resource_version}/{event.reason}/{event.note}"
+    digest = sha256(happened.encode()).hexdigest()[:16]
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",

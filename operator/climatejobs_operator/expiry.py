@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from climatejobs.model import Phase
-from climatejobs_operator.cluster import CLIMATEJOBS, Cluster, ClusterError
+from climatejobs_operator.cluster import CLIMATEJOBS, Change, Cluster, ClusterError
 from climatejobs_operator.entries import read_entry
 from climatejobs_operator.retention import find_expiry
 from climatejobs_operator.settings import Settings
@@ -78,5 +78,7 @@ class Expiry:
 
     async def follow(self, version: str, seconds: float) -> None:
         """Hear of those that end, and of changes after the end, for a time."""
-        async for event in self._cluster.watch(CLIMATEJOBS, version, fields=ENDED, seconds=seconds):
-            self.take(event.manifest, deleted=event.type == "DELETED")
+        changes = self._cluster.watch(CLIMATEJOBS, Change[Mapping[str, object]], version, fields=ENDED, seconds=seconds)
+        async for change in changes:
+            if isinstance(change, Change):
+                self.take(change.object, deleted=change.deleted)

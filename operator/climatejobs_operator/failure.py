@@ -6,7 +6,9 @@ from climatejobs import names
 from climatejobs.model import ErrorDetail
 from climatejobs.results import parse_result
 from climatejobs_operator.error_details import (
+    FOR_THE_INSTALLATION,
     MAX_DETAIL,
+    Kind,
     describe_too_little_memory,
     is_for_want_of_memory,
     make_error,
@@ -17,6 +19,7 @@ from climatejobs_operator.pods import Pod, Terminated
 
 LOG_TAIL = 1024
 _SIGKILL = 137
+_HOW_TO_STOP = "Submit again. To stop a job, set spec.cancel or use DELETE over REST."
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -47,8 +50,7 @@ def _describe_exit(pod: Pod, terminated: Terminated, attempt: int, memory: str) 
     code = terminated.exit_code
     if terminated.reason == "OOMKilled":
         return make_error(
-            "out-of-memory",
-            "Out of memory",
+            Kind.OUT_OF_MEMORY,
             f"the computation needed more than {memory} of memory",
             hint=f"Submit again with resources.memory={double_quantity(memory)}.",
             exit_code=code,
@@ -57,29 +59,20 @@ def _describe_exit(pod: Pod, terminated: Terminated, attempt: int, memory: str) 
     if terminated.reason == "StartError":
         return _describe_start_error(terminated, attempt)
     if pod.disrupted or pod.status.reason == "Evicted":
-        return make_error(
-            "disrupted",
-            "Disrupted",
-            f"the cluster took the pod away: {find_evidence(pod)}",
-            exit_code=code,
-            attempt=attempt,
-        )
+        return _describe_disruption(pod, attempt, code)
     if code == names.ExitCode.STOPPED or pod.metadata.deletion_timestamp is not None:
-        return make_error(
-            "stopped", "Stopped", "the pod was deleted while it computed", exit_code=code, attempt=attempt
-        )
+        detail = "the pod was deleted while it computed"
+        return make_error(Kind.STOPPED, detail, hint=_HOW_TO_STOP, exit_code=code, attempt=attempt)
     if code == _SIGKILL:
         return make_error(
-            "killed",
-            "Killed",
+            Kind.KILLED,
             "the runner was killed (SIGKILL) without a word about memory",
             hint="If this repeats, submit again with more resources.memory.",
             exit_code=code,
             attempt=attempt,
         )
     return make_error(
-        "unexpected",
-        "Unexpected failure",
+        Kind.UNEXPECTED,
         f"the runner ended unexpectedly with exit status {code}",
         hint="status.logTail has its last words; please report them.",
         exit_code=code,
@@ -90,8 +83,7 @@ def _describe_exit(pod: Pod, terminated: Terminated, attempt: int, memory: str) 
 def describe_unseen(attempt: int) -> ErrorDetail:
     """The error of an attempt whose pod was gone before anybody looked."""
     return make_error(
-        "unknown",
-        "Unknown failure",
+        Kind.UNKNOWN,
         f"attempt {attempt} failed, and its pod was gone before the cause could be read",
         hint="Submit again; if it repeats, look at the events with kubectl get events.",
         attempt=attempt,
@@ -106,8 +98,7 @@ def describe_deadline(
     if waited_for is not None:
         earlier += f"; it never computed. {waited_for}"
     return make_error(
-        "deadline-exceeded",
-        "Deadline exceeded",
+        Kind.DEADLINE_EXCEEDED,
         f"the job did not end within {format_duration(timeout_seconds)} (timeoutSeconds){earlier}",
         hint="Submit again with a longer timeoutSeconds, or ask for less at a time.",
         attempt=attempt,
@@ -117,9 +108,9 @@ def describe_deadline(
 def describe_job_failure(condition: JobCondition, attempt: int | None) -> ErrorDetail:
     """The error of a Job that failed for a reason of its own, with no pod to blame."""
     return make_error(
-        "job-failed",
-        "The Job failed",
+        Kind.JOB_FAILED,
         f"{condition.reason or 'no reason given'}: {condition.message or 'no message given'}",
+        hint="Submit again; if it repeats, look at the events with kubectl get events.",
         attempt=attempt,
     )
 
@@ -127,10 +118,9 @@ def describe_job_failure(condition: JobCondition, attempt: int | None) -> ErrorD
 def describe_job_lost(attempts: int) -> ErrorDetail:
     """The error of a job whose Job somebody deleted during the last attempt."""
     return make_error(
-        "job-deleted",
-        "The Job was deleted",
+        Kind.JOB_DELETED,
         "somebody deleted the Job while its last attempt ran",
-        hint="Submit again. To stop a job, set spec.cancel or use DELETE over REST.",
+        hint=_HOW_TO_STOP,
         attempt=attempts,
     )
 
@@ -138,18 +128,16 @@ def describe_job_lost(attempts: int) -> ErrorDetail:
 def describe_refused_job(told: str) -> ErrorDetail:
     """The error of a job whose Job the cluster has refused for too long."""
     return make_error(
-        "job-refused",
-        "Job refused",
+        Kind.JOB_REFUSED,
         shorten(f"the cluster refuses to make the Job: {told.rstrip('.')}", 2048),
-        hint="Whoever runs the installation has to look at this: what the namespace's rules refuse, and why.",
+        hint=f"{FOR_THE_INSTALLATION} what the namespace's rules refuse, and why.",
     )
 
 
 def describe_no_result(process: str, attempt: int) -> ErrorDetail:
     """The error of a runner that said it was done and left nothing that fits the process."""
     return make_error(
-        "no-result",
-        "No result",
+        Kind.NO_RESULT,
         f"the runner ended with success, but what it left is not a result of {process}",
         hint="The runner image and the operator may be of different versions.",
         exit_code=0,
@@ -160,8 +148,7 @@ def describe_no_result(process: str, attempt: int) -> ErrorDetail:
 def describe_result_lost(attempt: int) -> ErrorDetail:
     """The error of a job that succeeded unseen, with no attempt left to find its result again."""
     return make_error(
-        "result-lost",
-        "Result lost",
+        Kind.RESULT_LOST,
         "the computation ended with success, but its pod was gone before the result was read",
         hint="Submit again: a published data set is found, not computed anew.",
         attempt=attempt,
@@ -205,19 +192,36 @@ def _describe_start_error(terminated: Terminated, attempt: int) -> ErrorDetail:
         detail = f"the pod had too little memory to be started: {told}"
         return describe_too_little_memory(detail, exit_code=code, attempt=attempt)
     return make_error(
-        "not-started", "Not started", f"the runner could not be started: {told}", exit_code=code, attempt=attempt
+        Kind.NOT_STARTED,
+        f"the runner could not be started: {told}",
+        hint=f"{FOR_THE_INSTALLATION} the runner's image and the settings of its pod do not fit together.",
+        exit_code=code,
+        attempt=attempt,
+    )
+
+
+def _describe_disruption(pod: Pod, attempt: int, exit_code: int | None = None) -> ErrorDetail:
+    """A pod that the cluster took away, whatever it was doing."""
+    return make_error(
+        Kind.DISRUPTED,
+        f"the cluster took the pod away: {find_evidence(pod)}",
+        hint="Submit again; if the node ran short of memory, with more of it in resources.memory.",
+        exit_code=exit_code,
+        attempt=attempt,
     )
 
 
 def _never_ran(pod: Pod, attempt: int) -> ErrorDetail:
     if pod.disrupted:
-        return make_error(
-            "disrupted", "Disrupted", f"the cluster took the pod away: {find_evidence(pod)}", attempt=attempt
-        )
+        return _describe_disruption(pod, attempt)
     if pod.metadata.deletion_timestamp is not None:
-        return make_error("stopped", "Stopped", "the pod was deleted before it computed", attempt=attempt)
+        detail = "the pod was deleted before it computed"
+        return make_error(Kind.STOPPED, detail, hint=_HOW_TO_STOP, attempt=attempt)
     return make_error(
-        "not-started", "Not started", f"the pod failed before it ran: {find_evidence(pod)}", attempt=attempt
+        Kind.NOT_STARTED,
+        f"the pod failed before it ran: {find_evidence(pod)}",
+        hint="Submit again; if it repeats, whoever runs the installation has to look at the node.",
+        attempt=attempt,
     )
 
 

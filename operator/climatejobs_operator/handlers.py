@@ -1,4 +1,4 @@
-"""kopf's part: it watches three kinds and hands every event on. No handler decides anything.
+"""kopf's part: it watches the ClimateJobs and hands every event on. No handler decides anything.
 
 Only `on.event` is used: it writes no annotations, no finalizers, keeps no state and needs no order.
 """
@@ -15,8 +15,6 @@ from climatejobs import names
 from climatejobs.model import TERMINAL_PHASES
 from climatejobs_operator.intake import Intake
 
-MANAGED = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_JOB_UID}"
-"""Label selector of the Jobs and pods that this operator made."""
 LIVE = ",".join(f"status.phase!={phase}" for phase in sorted(TERMINAL_PHASES))
 """Field selector of the ClimateJobs that have not ended: memory follows the work at hand, not history."""
 
@@ -68,8 +66,6 @@ def build_settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = 600
     settings.watching.client_timeout = 660
     settings.watching.field_selectors[names.GROUP, names.VERSION, names.PLURAL] = LIVE
-    settings.watching.label_selectors["batch", "v1", "jobs"] = MANAGED
-    settings.watching.label_selectors["", "v1", "pods"] = MANAGED
     settings.networking.request_timeout = 30
     settings.queueing.idle_timeout = 1
     settings.queueing.exit_timeout = 0.5
@@ -86,7 +82,7 @@ def build_settings() -> kopf.OperatorSettings:
 def build_registry(
     intake: Intake, open_session: Callable[[], kopf.AiohttpSession], relisted: Callable[[], None]
 ) -> kopf.OperatorRegistry:
-    """The handlers. `relisted` is called for every object that comes of a list instead of a watch."""
+    """The handler. `relisted` is called for every object that comes of a list instead of a watch."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
@@ -95,20 +91,9 @@ def build_registry(
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
     async def climatejob(event: kopf.RawEvent, **_: Any) -> None:
-        intake.take_climatejob(event["object"], deleted=is_deletion(event))
-
-    @kopf.on.event("batch", "v1", "jobs", registry=registry)
-    async def job(event: kopf.RawEvent, **_: Any) -> None:
-        intake.take_job(event["object"], deleted=is_deletion(event))
-
-    @kopf.on.event("", "v1", "pods", registry=registry)
-    async def pod(event: kopf.RawEvent, **_: Any) -> None:
-        intake.take_pod(event["object"], deleted=is_deletion(event))
-
-    def is_deletion(event: kopf.RawEvent) -> bool:
         if event["type"] is None:
             relisted()
-        return event["type"] == "DELETED"
+        intake.take_climatejob(event["object"], deleted=event["type"] == "DELETED")
 
-    _ = login, climatejob, job, pod
+    _ = login, climatejob
     return registry

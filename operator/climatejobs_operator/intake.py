@@ -36,16 +36,14 @@ class Intake:
             self._cache.climatejobs.put(read_entry(manifest))
             self._queue.add(name)
 
-    def take_job(self, manifest: Manifest, *, deleted: bool) -> None:
+    def take_job(self, job: Job, *, deleted: bool) -> None:
         """News of a Job."""
-        job = Job.model_validate(manifest)
         self._pulse.hear(JOBS.plural, job.metadata.name, version_of(job))
         if (self._cache.jobs.remove if deleted else self._cache.jobs.put)(job):
             self._queue.add(job.metadata.name)
 
-    def take_pod(self, manifest: Manifest, *, deleted: bool) -> None:
+    def take_pod(self, pod: Pod, *, deleted: bool) -> None:
         """News of a pod."""
-        pod = Pod.model_validate(manifest)
         if (self._cache.pods.remove if deleted else self._cache.pods.put)(pod):
             self._queue.add(pod_job_name(pod))
 

@@ -94,6 +94,11 @@ class Job(KubernetesModel):
         return self.spec.suspend or any(condition.type == "Suspended" for condition in self.status.conditions)
 
     @property
+    def resumed_at(self) -> datetime | None:
+        """Since when it runs again after a suspension; None while it is suspended, and where it never was."""
+        return self.running_since if self.was_suspended and not self.spec.suspend else None
+
+    @property
     def shared(self) -> bool:
         """Whether several pods share the work, each with attempts of its own."""
         return self.spec.backoff_limit_per_index is not None

@@ -49,7 +49,7 @@ async def operate(settings: Settings, credentials: Credentials) -> None:
     metrics = Metrics(lambda: leadership.remaining_seconds() > 0)
     async with credentials.open_session(metrics.measure_call) as session, aiohttp.ClientSession() as neighbours:
         candidate = Cluster(session, credentials.server, settings.namespace)
-        leader = Cluster(session, credentials.server, settings.namespace, write_seconds=leadership.remaining_seconds)
+        leader = Cluster(session, credentials.server, settings.namespace, seconds_to_write=leadership.remaining_seconds)
         election = Election(
             candidate,
             leadership,

@@ -5,11 +5,12 @@ carried out half-way is simply made again. Never reads a clock, never calls the 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from climatejobs.model import ClimateJobStatus
 from climatejobs.names import Reason
-from climatejobs_operator.actions import AbandonPod, Action
+from climatejobs_operator.abandonment import plan_abandonment
+from climatejobs_operator.actions import Action
 from climatejobs_operator.callbacks import note_due
 from climatejobs_operator.cancellation import plan_cancellation
 from climatejobs_operator.conditions import derive_conditions
@@ -47,14 +48,19 @@ def make_plan(seen: Observation, now: datetime, settings: Settings) -> Plan:
     """Decide for one ClimateJob. `now` is in UTC."""
     now = now.replace(microsecond=0)
     climatejob = seen.climatejob
+    lost, more_at = plan_abandonment(seen.pods, now, settings)
     if climatejob.phase.terminal:
         leftovers, wake_at = plan_retention(seen, now, settings)
-        return Plan(status=climatejob.status, actions=leftovers, wake_at=wake_at)
+        return Plan(
+            status=climatejob.status,
+            reason=Reason(climatejob.phase),
+            actions=(*leftovers, *lost),
+            wake_at=_find_earlier(wake_at, more_at),
+        )
     if climatejob.metadata.deletion_timestamp is not None:
         return Plan(status=climatejob.status)  # the garbage collector takes Job and pods along
 
     decision = _decide(seen, now, settings)
-    actions, wake_at = _give_up_lost_pods(seen, decision, now, settings)
     status = decision.status
     if status.phase is not None and status.phase.terminal:
         status = end_hold(status, now)
@@ -68,9 +74,9 @@ def make_plan(seen: Observation, now: datetime, settings: Settings) -> Plan:
         # With the status that makes it due, so that no callback is lost between the two.
         status=note_due(climatejob.spec.subscriber, climatejob.status, status),
         reason=decision.reason,
-        actions=actions,
+        actions=(*decision.actions, *lost),
         events=describe_transition(climatejob.status, status, decision),
-        wake_at=wake_at,
+        wake_at=_find_earlier(decision.wake_at, more_at),
         puzzle=decision.puzzle,
     )
 
@@ -92,21 +98,5 @@ def _decide(seen: Observation, now: datetime, settings: Settings) -> Decision:
     return plan_start(seen, now, settings)
 
 
-def _give_up_lost_pods(
-    seen: Observation, decision: Decision, now: datetime, settings: Settings
-) -> tuple[tuple[Action, ...], datetime | None]:
-    """Add the pods whose kubelet has not answered for too long, or the time at which that will be so."""
-    actions = list(decision.actions)
-    wake_at = decision.wake_at
-    for pod in seen.live_pods:
-        asked = pod.metadata.deletion_timestamp
-        if asked is None or pod.metadata.deletion_grace_period_seconds == 0:
-            continue
-        patience_ends = asked + timedelta(
-            seconds=settings.lost_pod_seconds
-        )  # a deletionTimestamp lies a grace period ahead
-        if patience_ends <= now:
-            actions.append(AbandonPod(pod.metadata.name, pod.metadata.uid, pod.spec.node_name or "unknown"))
-        elif wake_at is None or patience_ends < wake_at:
-            wake_at = patience_ends
-    return tuple(actions), wake_at
+def _find_earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((moment for moment in (one, other) if moment is not None), default=None)

@@ -1,5 +1,6 @@
 """The part of a pod that decisions are made from."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from pydantic import Field
@@ -76,10 +77,24 @@ class PodStatus(KubernetesModel):
     container_statuses: tuple[ContainerStatus, ...] = ()
 
 
+class ContainerResources(KubernetesModel):
+    """What a container may use."""
+
+    limits: Mapping[str, str] = Field(default_factory=dict[str, str])
+
+
+class Container(KubernetesModel):
+    """What a container was asked to be."""
+
+    name: str
+    resources: ContainerResources = Field(default_factory=ContainerResources)
+
+
 class PodSpec(KubernetesModel):
-    """Where the pod is."""
+    """Where the pod is, and what is in it."""
 
     node_name: str | None = None
+    containers: tuple[Container, ...] = ()
 
 
 class Pod(KubernetesModel):
@@ -100,6 +115,14 @@ class Pod(KubernetesModel):
             if status.name == names.RUNNER_CONTAINER:
                 return status.state
         return ContainerState()
+
+    @property
+    def memory_limit(self) -> str | None:
+        """The memory that the runner may use, as a quantity."""
+        for container in self.spec.containers:
+            if container.name == names.RUNNER_CONTAINER:
+                return container.resources.limits.get("memory")
+        return None
 
     @property
     def running_since(self) -> datetime | None:

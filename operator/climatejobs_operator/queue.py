@@ -107,8 +107,11 @@ class Line:
                 self._enter(_ticket(seen))
                 self._release(name)
         else:
+            waited = name in self._tickets
             self._leave(name)
             self._release(name)
+            if waited:
+                self._call_admitted()  # it may have been called, and not have come yet
             if seen is None:
                 self._aside.discard(name)
 
@@ -208,6 +211,9 @@ class Line:
         self._counts[submitter] -= 1
         if not self._counts[submitter]:
             del self._counts[submitter]
+        self._call_admitted()
+
+    def _call_admitted(self) -> None:
         for admitted in self._admit():
             self._call(admitted)
 

@@ -42,6 +42,7 @@ from climatejobs_operator.cluster import (
     NotLeading,
     Refused,
 )
+from climatejobs_operator.deferral import find_latest_word
 from climatejobs_operator.entries import read_entry
 from climatejobs_operator.events import Event, build_event
 from climatejobs_operator.expiry import Expiry
@@ -97,7 +98,9 @@ class Reconciler:
         metrics: Metrics | None = None,
         instance: str,
         now: Callable[[], datetime],
+        slow: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`slow` says whether writes take so long that what can wait has to."""
         self._cluster = cluster
         self._cache = cache
         self._queue = queue
@@ -109,6 +112,7 @@ class Reconciler:
         self._settings = settings
         self._instance = instance
         self._now = now
+        self._slow = slow
         self._refused_since: dict[str, datetime] = {}
         """Since when a ClimateJob's Job is refused; begins anew with the operator, which only prolongs a wait."""
 
@@ -175,6 +179,12 @@ class Reconciler:
             seen = await self._look_behind(key)
         if seen is None:
             return None
+        latest = self._find_latest_word(seen)
+        return latest if latest is not None else await self._bring_forward(seen)
+
+    async def _bring_forward(self, seen: Observation) -> datetime | None:
+        """Do what is to be done, and say how the ClimateJob stands then; the time at which to look again."""
+        key = seen.climatejob.metadata.name
         plan = make_plan(seen, self._now(), self._settings)
         if plan.puzzle is not None:
             seen = replace(seen, warning=await self._find_warning(plan.puzzle))
@@ -182,15 +192,22 @@ class Reconciler:
         hindrance: Hindered | None = None
         try:
             for action in plan.actions:
-                await self._carry_out(action, seen)
+                await self._carry_out(action, seen, plan)
         except Hindered as caught:
             hindrance = caught
             self._line.step_aside(key)
             plan = make_plan(replace(seen, obstacle=caught.obstacle), self._now(), self._settings)
+        latest = self._find_latest_word(replace(seen, job=self._cache.jobs.get(key))) if seen.job is None else None
+        if latest is not None:
+            return latest
         await self._write(seen, plan)
         if hindrance is not None and not plan.ends:
             raise hindrance
         return plan.wake_at
+
+    def _find_latest_word(self, seen: Observation) -> datetime | None:
+        """Until when nothing need be said of a ClimateJob; None where something is to be said now."""
+        return find_latest_word(seen, self._now()) if self._slow() else None
 
     def _find_next_look(self, key: str) -> datetime | None:
         job, pods = self._cache.jobs.get(key), self._cache.pods.of_job(key)
@@ -206,35 +223,35 @@ class Reconciler:
             raise Outdated
         return self._cache.observe_entry(entry)
 
-    async def _carry_out(self, action: Action, seen: Observation) -> None:
+    async def _carry_out(self, action: Action, seen: Observation, plan: Plan) -> None:
         climatejob = seen.climatejob
         match action:
             case CreateJob():
-                await self._create_job(action, climatejob)
+                await self._create_job(action, climatejob, plan)
             case DeleteJob(name, uid):
                 await self._cluster.delete(JOBS, name, uid)
-                logger.info("Deleted Job", extra=fields(job=climatejob.metadata.name))
+                logger.info("Deleted Job", extra=_about(climatejob, plan))
             case SuspendJob(name, version, deadline_seconds):
                 deadline = {} if deadline_seconds is None else {"activeDeadlineSeconds": deadline_seconds}
                 await self._change_job(name, version, {"suspend": True, **deadline})
-                logger.info("Suspended Job", extra=fields(job=name, secondsLeft=deadline_seconds))
+                logger.info("Suspended Job", extra=_about(climatejob, plan, secondsLeft=deadline_seconds))
             case ResumeJob(name, version):
                 await self._change_job(name, version, {"suspend": False})
-                logger.info("Resumed Job", extra=fields(job=name))
+                logger.info("Resumed Job", extra=_about(climatejob, plan))
             case DeletePod(name, uid):
                 await self._cluster.delete(PODS, name, uid)
-                logger.info("Deleted pod", extra=fields(job=climatejob.metadata.name, pod=name))
+                logger.info("Deleted pod", extra=_about(climatejob, plan, pod=name))
             case AbandonPod(name, uid, node):
                 await self._cluster.merge_status(PODS, name, uid, describe_abandoned(node, self._now()))
                 await self._cluster.delete(PODS, name, uid, grace_seconds=0)
-                logger.warning("Gave up on a pod", extra=fields(job=climatejob.metadata.name, pod=name, node=node))
+                logger.warning("Gave up on a pod", extra=_about(climatejob, plan, pod=name, node=node))
             case DeleteClimateJob(name, uid, version):
                 await self._cluster.delete(CLIMATEJOBS, name, uid, version=version)
-                logger.info("Deleted ClimateJob, as its time after the end is over", extra=fields(job=name))
+                logger.info("Deleted ClimateJob, as its time after the end is over", extra=_about(climatejob, plan))
             case ConfirmGone() | LookAgain():
                 await self._ask(action, seen)
 
-    async def _create_job(self, action: CreateJob, climatejob: ClimateJob) -> None:
+    async def _create_job(self, action: CreateJob, climatejob: ClimateJob, plan: Plan) -> None:
         name = climatejob.metadata.name
         try:
             made = await self._cluster.create(JOBS, build_job(climatejob, action, self._settings))
@@ -248,7 +265,7 @@ class Reconciler:
         else:
             self._refused_since.pop(name, None)
             self._intake.take_written_job(Job.model_validate(made))
-            logger.info("Made Job", extra=fields(job=name, attemptsBefore=action.attempts_before))
+            logger.info("Made Job", extra=_about(climatejob, plan, attemptsBefore=action.attempts_before))
 
     async def _change_job(self, name: str, version: str, members: Mapping[str, JsonValue]) -> None:
         try:
@@ -331,7 +348,7 @@ class Reconciler:
         logger.log(
             logging.INFO if transition else logging.DEBUG,
             plan.status.message,
-            extra=fields(job=metadata.name, phase=plan.status.phase, reason=plan.reason, attempt=plan.status.attempts),
+            extra=_about(climatejob, plan, attempt=plan.status.attempts),
         )
         for event in plan.events:
             await self._post(event, climatejob)
@@ -355,3 +372,8 @@ class Reconciler:
             return  # posted before
         except ClusterError as error:
             logger.warning("Event %s not posted: %s", event.reason, error, extra=fields(job=climatejob.metadata.name))
+
+
+def _about(climatejob: ClimateJob, plan: Plan, **more: object) -> Mapping[str, Mapping[str, object]]:
+    """The fields of a line that tells of a decision: for which job, and why."""
+    return fields(job=climatejob.metadata.name, phase=plan.status.phase, reason=plan.reason, **more)

@@ -1,7 +1,7 @@
 """The full comparison: lists what there is and puts right what a watch has lost, deletions above all.
 
-kopf reports no deletion that happens between two watches (a 410, a restart), so a comparison follows every
-listing of kopf's, and one is made every resync period in any case.
+Nobody is told of a deletion that happens between two watches (a 410, a restart), so a comparison follows every list
+with which a watch begins, and one is made every resync period in any case.
 """
 
 import asyncio
@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from climatejobs_operator.cache import Cache, pod_job_name
+from climatejobs_operator.children import MANAGED
 from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS, Cluster, ClusterError, Page, Resource
 from climatejobs_operator.entries import Entry, identify, read_entry
-from climatejobs_operator.handlers import LIVE, MANAGED
+from climatejobs_operator.handlers import LIVE
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.logs import fields
 from climatejobs_operator.pods import Pod
@@ -21,7 +22,7 @@ from climatejobs_operator.shelf import HasMetadata, Shelf
 from climatejobs_operator.workqueue import Backoff, WorkQueue
 
 SETTLE_SECONDS = 10.0
-"""From a listing of kopf's to the comparison that follows it; less where comparisons come more often than that."""
+"""From a watch's list to the comparison that follows it; less where comparisons come more often than that."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Resync:
         """Set once the cache holds all there is, so that decisions can be made from it."""
 
     def note_listing(self) -> None:
-        """kopf has listed: what vanished before that, it does not know."""
+        """A watch has begun with a list: what vanished before that, it does not know."""
         self._relisted.set()
 
     async def run(self, chance: Callable[[], float]) -> None:
@@ -68,7 +69,7 @@ class Resync:
             failures = 0
             if not self.synced.is_set():
                 self.synced.set()
-                self._relisted.set()  # kopf lists at about the same time, and need not find anything to tell of
+                self._relisted.set()  # the watches list at about the same time, and need not find anything to tell of
             try:
                 await asyncio.wait_for(self._relisted.wait(), self._period * (0.9 + chance() / 5))
                 await asyncio.sleep(min(SETTLE_SECONDS, self._period))

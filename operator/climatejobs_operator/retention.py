@@ -7,6 +7,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from climatejobs.model import ClimateJob, Phase
+from climatejobs_operator.abandonment import find_patience_end
 from climatejobs_operator.actions import Action, DeleteClimateJob, DeleteJob
 from climatejobs_operator.endings import EXIT_PATIENCE
 from climatejobs_operator.jobs import Job
@@ -56,6 +57,7 @@ def find_next_look(
     None where there is nothing to do about it: what is left goes on by itself, or the garbage collector has it.
     """
     looks = [] if expires_at is None else [expires_at]
+    looks.extend(end for pod in pods if (end := find_patience_end(pod, settings)) is not None)
     if job is not None and job.ended:
         looks.append((job.ended_at or now) + timedelta(seconds=settings.job_retention_seconds))
     elif job is not None and (job.spec.suspend or not pods or any(pod.failed or not pod.ended for pod in pods)):

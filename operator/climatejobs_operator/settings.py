@@ -67,6 +67,8 @@ class Settings(BaseModel):
     """The name of this operator's pod: no two operators of a namespace have the same at a time."""
     lease_name: str = Field(default="climatejobs-operator", min_length=1)
     """Name of the Lease that elects the one operator that acts."""
+    slow_write_seconds: Annotated[float, Field(ge=0)] = 0.05
+    """Where the API server takes longer for a write, first words on new Jobs wait up to 3 s; 0 has them never wait."""
     workers: Annotated[int, Field(ge=1, le=64)] = 16
     resync_seconds: Annotated[float, Field(ge=1)] = 600
     report_port: Annotated[int, Field(ge=0, le=65535)] = 8081

@@ -1,7 +1,7 @@
-"""The streams of kopf's watches: whether anybody still reads them, and whether they still bring anything.
+"""The streams of the watches: whether anybody still reads them, and whether they still bring anything.
 
-Where nothing happens, the API server sends a bookmark about once a minute, and kopf opens a stream anew that has been
-still for 70 s. What is left to be noticed is a watch that nobody opens any more, and one that is opened again and again
+Where nothing happens, the API server sends a bookmark about once a minute, and a stream that has been still for 70 s is
+opened anew. What is left to be noticed is a watch that nobody opens any more, and one that is opened again and again
 and stays still, as behind a proxy that has lost its way.
 
 Neither is to be taken for an API server that is away: a process that is started anew finds it away as well, and would
@@ -40,7 +40,7 @@ class _Watch:
 
 
 class Streams:
-    """What a session sees of kopf's watches."""
+    """What a session sees of the watches."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -49,7 +49,7 @@ class Streams:
     async def follow(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Middleware of kopf's session with the API server."""
+        """Middleware of the sessions in which is watched."""
         try:
             response = await handler(request)
         except (aiohttp.ClientError, TimeoutError):

@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from random import SystemRandom
 
+import aiohttp
 import kopf
 
 from climatejobs.outbound import read_allowance
@@ -18,6 +19,7 @@ from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import Cluster
 from climatejobs_operator.deliveries import Deliveries
 from climatejobs_operator.expiry import Expiry
+from climatejobs_operator.following import follow_children
 from climatejobs_operator.handlers import NoMemories, build_registry, build_settings
 from climatejobs_operator.intake import Intake
 from climatejobs_operator.login import Credentials
@@ -43,16 +45,16 @@ class Term:
 
     def __init__(self, cluster: Cluster, credentials: Credentials, settings: Settings, metrics: Metrics) -> None:
         def open_session() -> kopf.AiohttpSession:
-            session = credentials.open_session(metrics.measure_call, self.pulse.streams.follow)
-            return kopf.AiohttpSession(server=credentials.server, aiohttp_session=session)
+            return kopf.AiohttpSession(server=credentials.server, aiohttp_session=self._open_watching_session())
 
+        self._credentials = credentials
         self._settings = settings
         self._metrics = metrics
         queue = WorkQueue(asyncio.get_running_loop(), chance)
         self.pulse = Pulse(queue, time.monotonic)
         cache = Cache()
         errands = WorkQueue(asyncio.get_running_loop(), chance)
-        intake = Intake(cache, queue, self.pulse, owes=errands.add)
+        self._intake = intake = Intake(cache, queue, self.pulse, owes=errands.add)
         line = Line(cache, Limits(settings.max_running, settings.max_running_per_submitter), queue.add)
         reports = Reports(
             cache,
@@ -79,6 +81,7 @@ class Term:
             metrics=metrics,
             instance=settings.identity,
             now=lambda: datetime.now(UTC),
+            slow=lambda: 0 < settings.slow_write_seconds < cluster.write_seconds,
         )
         self._deliveries = Deliveries(
             cluster,
@@ -91,8 +94,9 @@ class Term:
         self.reception = Reception(cluster, cache, reports, tokens, self._resync.synced)
 
     def parts(self) -> list[Coroutine[None, None, None]]:
-        """What runs side by side while this operator leads, kopf's watches apart."""
+        """What runs side by side while this operator leads, kopf's watch apart."""
         return [
+            self._follow_children(),
             self._resync.run(chance),
             self._expiry.run(chance),
             *(self._reconciler.work(self._resync.synced) for _ in range(self._settings.workers)),
@@ -116,6 +120,17 @@ class Term:
             await _end(tasks)
         for task in done:
             task.result()
+
+    def _open_watching_session(self) -> aiohttp.ClientSession:
+        return self._credentials.open_session(self._metrics.measure_call, self.pulse.streams.follow)
+
+    async def _follow_children(self) -> None:
+        await self._resync.synced.wait()  # not two lists of everything at the same time
+        async with self._open_watching_session() as session, asyncio.TaskGroup() as followers:
+            cluster = Cluster(session, self._credentials.server, self._settings.namespace)
+            failed = self._metrics.count_watch_failure
+            for follower in follow_children(cluster, self._intake, self._resync.note_listing, failed):
+                followers.create_task(follower.run(chance))
 
     async def _watch(self, over: asyncio.Event, stop: Stop) -> None:
         """kopf, until the term is over. It takes the signals for itself as it begins, and they are taken back."""

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from climatejobs.model import ErrorDetail
-from climatejobs_operator.error_details import describe_too_little_memory, is_for_want_of_memory, make_error
+from climatejobs_operator.error_details import (
+    FOR_THE_INSTALLATION,
+    Kind,
+    describe_too_little_memory,
+    is_for_want_of_memory,
+    make_error,
+)
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import ClusterWarning
 from climatejobs_operator.pods import Pod, PodCondition
@@ -18,7 +24,6 @@ PATIENCE_FOR_A_POD = timedelta(seconds=3)
 """From when a pod is due to when the events of its Job are asked why there is none."""
 PATIENCE_FOR_A_START = timedelta(seconds=10)
 """From when a pod has its node to when its events are asked why it has not started."""
-_INSTALLATION = "Whoever runs the installation has to look at this:"
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,11 @@ def describe_missing_pod(job: Job, due: datetime, warning: ClusterWarning | None
     if "exceeded quota" in told:
         return Wait(f"The namespace's quota leaves no room for the pod yet: {told}", puzzle=job.metadata.uid)
     trouble = make_error(
-        "pod-refused",
-        "Pod refused",
+        Kind.POD_REFUSED,
         f"the cluster refuses the pod: {told}",
         hint="Submit again with resources that the namespace allows."
         if "per Container" in told or "per Pod" in told
-        else f"{_INSTALLATION} the namespace's rules do not let the runner's pods in.",
+        else f"{FOR_THE_INSTALLATION} the namespace's rules do not let the runner's pods in.",
     )
     return Wait(f"The cluster refuses the pod: {told}", trouble, due, puzzle=job.metadata.uid)
 
@@ -71,13 +75,13 @@ def describe_waiting(pod: Pod, warning: ClusterWarning | None, now: datetime) ->
     if waiting.reason in PULL_FAILURES:
         image = next((status.image for status in pod.status.container_statuses if status.image), "of the runner")
         message = f"The image {image} cannot be pulled ({waiting.reason}): {told}"
-        hint = f"{_INSTALLATION} is the image's name right, does the node reach the registry, may it pull from there?"
-        return Wait(message, make_error("image-pull", "Image cannot be pulled", message, hint=hint), since)
+        hint = f"{FOR_THE_INSTALLATION} is the image's name right, does the node reach the registry, may it pull there?"
+        return Wait(message, make_error(Kind.IMAGE_PULL, message, hint=hint), since)
     if is_for_want_of_memory(told):
         return _describe_too_little_memory(waiting.reason, told, since)
     message = f"The runner cannot start ({waiting.reason}): {told}"
-    hint = f"{_INSTALLATION} the settings of the runner's pod do not work on this cluster."
-    return Wait(message, make_error("cannot-start", "Runner cannot start", message, hint=hint), since)
+    hint = f"{FOR_THE_INSTALLATION} the settings of the runner's pod do not work on this cluster."
+    return Wait(message, make_error(Kind.CANNOT_START, message, hint=hint), since)
 
 
 def is_pull_failure(sentence: str | None) -> bool:
@@ -93,8 +97,8 @@ def _describe_scheduling(pod: Pod, scheduled: PodCondition | None) -> Wait:
         return Wait(f"Waiting to be scheduled: {told}")
     if re.search(r"persistentvolumeclaim .* not found|unbound immediate PersistentVolumeClaims", told, re.IGNORECASE):
         message = f"The data volume is missing: {told}"
-        hint = f"{_INSTALLATION} the claim of the data volume is not there or not bound (kubectl get pvc)."
-        trouble = make_error("volume-missing", "Volume missing", message, hint=hint)
+        hint = f"{FOR_THE_INSTALLATION} the claim of the data volume is not there or not bound (kubectl get pvc)."
+        trouble = make_error(Kind.VOLUME_MISSING, message, hint=hint)
         return Wait(message, trouble, pod.metadata.creation_timestamp)
     return Wait(f"No node can take the pod yet: {told}")
 
@@ -106,8 +110,8 @@ def _describe_creation(pod: Pod, since: datetime, warning: ClusterWarning | None
         return Wait(starting, puzzle=pod.metadata.uid if asked_at <= now else None, puzzle_at=asked_at)
     if warning.reason in ("FailedMount", "FailedAttachVolume", "FailedMapVolume"):
         message = f"The data volume cannot be mounted ({warning.reason}): {warning.note}"
-        hint = f"{_INSTALLATION} the volume behind the claim is not there, or not for this node."
-        trouble = make_error("volume-not-mounted", "Volume cannot be mounted", message, hint=hint)
+        hint = f"{FOR_THE_INSTALLATION} the volume behind the claim is not there, or not for this node."
+        trouble = make_error(Kind.VOLUME_NOT_MOUNTED, message, hint=hint)
         return Wait(message, trouble, since, puzzle=pod.metadata.uid)
     if is_for_want_of_memory(warning.note):
         return _describe_too_little_memory(warning.reason, warning.note, since, pod.metadata.uid)

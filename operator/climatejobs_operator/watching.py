@@ -1,4 +1,4 @@
-"""kopf's watches, kept going: what ends one is no reason for the process to end.
+"""kopf's watch of the ClimateJobs, kept going: what ends it is no reason for the process to end.
 
 An error in a watch other than "gone" (a 500 while etcd changes its leader, say) ends kopf, and so does a list that
 fails for a minute. It is begun anew; the comparison that follows each of its lists puts right what was missed.
@@ -36,7 +36,10 @@ async def keep_watching(
             pause = backoff.delay(failures, chance())
             reason = str(error) or type(error).__name__
             logger.warning(
-                "The watches broke off: %s; beginning anew in %.1f s", reason, pause, extra=fields(n=failures)
+                "The watch of climatejobs broke off: %s; beginning anew in %.1f s",
+                reason,
+                pause,
+                extra=fields(n=failures),
             )
             await asyncio.sleep(pause)
         else:

@@ -1,5 +1,6 @@
 """climatejobs installed from its chart and images into a real cluster, in a namespace that enforces `restricted`."""
 
+import contextlib
 import os
 import socket
 from collections.abc import Generator, Iterator
@@ -22,6 +23,15 @@ START_TIMEOUT = 12
 """Seconds; what a mount fails of is asked for after 10."""
 JOB_RETENTION = 2
 """Seconds."""
+RUNNER_GRACE = 10
+"""Seconds."""
+FROM_A_CONTAINER = """
+import os, signal, sys
+os.write(os.open('/proc/1/fd/2', os.O_WRONLY), sys.argv[2].encode())
+# The first process is the init; what it waits for is the runner.
+os.kill(int(open('/proc/1/task/1/children').read().split()[0]), signal.Signals[sys.argv[1]])
+"""
+"""A program for a runner's container: it adds to the log, and sends the runner a signal."""
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +39,7 @@ def cluster() -> Iterator[Cluster]:
     """The cluster for end-to-end tests: the one that is up already, else one for this session."""
     cluster = Cluster(CLUSTER)
     try:
-        cluster.ask("status")
+        cluster.ask("kubeconfig")
     except CommandFailed:
         try:
             cluster.ask("up")
@@ -37,6 +47,7 @@ def cluster() -> Iterator[Cluster]:
         finally:
             cluster.ask("down")
     else:
+        cluster.ask("up")  # waits until all of it answers, which may take a moment
         yield cluster
 
 
@@ -62,7 +73,8 @@ def hurried(cluster: Cluster, images: Images, installation: Installation) -> Ite
     second = Installation(cluster, HURRIED)
     limits = "operator.maxRunning=2,operator.maxRunningPerSubmitter=1"
     operator = f"{limits},operator.jobRetentionSeconds={JOB_RETENTION}"
-    runner = f"runner.startTimeoutSeconds={START_TIMEOUT},runner.resources.cpu=50m,runner.resources.memory=128Mi"
+    times = f"runner.startTimeoutSeconds={START_TIMEOUT},runner.graceSeconds={RUNNER_GRACE}"
+    runner = f"{times},runner.resources.cpu=50m,runner.resources.memory=128Mi"
     try:
         second.install(images, ["--set", f"crds.enabled=false,{operator},{runner}"])
         yield second
@@ -114,6 +126,16 @@ def find_leftovers(objects: ClusterObjects, namespace: str, name: str) -> list[s
         for kind, version in (("Job", "batch/v1"), ("Pod", "v1"))
         for found in objects.list(kind, namespace, version=version, label_selector=f"{names.LABEL_JOB_NAME}={name}")
     ]
+
+
+def signal_runner(installation: Installation, pod: str, signal: str, *, log: str = "") -> None:
+    """Send a runner a signal, behind the back of its kubelet; before that, have it say something."""
+    installation.kubectl("exec", pod, "--", "python3", "-c", FROM_A_CONTAINER, signal, log)
+
+
+def kill_runner(installation: Installation, pod: str, *, log: str = "") -> None:
+    with contextlib.suppress(CommandFailed):  # the container ends with the runner, and this command with it
+        signal_runner(installation, pod, "SIGKILL", log=log)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.e2e.test_resample import submit
+
 pytestmark = pytest.mark.e2e
 
 type Json = dict[str, Any]
@@ -15,9 +17,8 @@ type Json = dict[str, Any]
 
 def execute(api: httpx.Client, process: str, **inputs: object) -> Json:
     """Run a process to its end; its outputs by name."""
-    answer = api.post(f"/processes/{process}/execution", json={"inputs": inputs, "response": "document"})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    location = submit(api, {"inputs": inputs, "response": "document"}, process=process)
+    return api.get(f"{location}/results").raise_for_status().json()
 
 
 def open_zarr(address: str) -> xr.Dataset:

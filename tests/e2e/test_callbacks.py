@@ -29,6 +29,7 @@ def receiver_pod(image: str) -> Manifest:
         "name": RECEIVER,
         "image": image,
         "command": ["python", "-c", PROGRAM],
+        "readinessProbe": {"tcpSocket": {"port": 8000}, "periodSeconds": 1},
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     security = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -61,7 +62,7 @@ def test_a_subscriber_is_told_of_start_and_success(
     api: httpx.Client, installation: Installation, climate_jobs: ClimateJobs, receiver: str
 ) -> None:
     subscriber = {f"{event}Uri": f"{receiver}/{event}" for event in ("success", "inProgress", "failed")}
-    body = {"inputs": {"message": "hello", "pause": 3}, "subscriber": subscriber}
+    body = {"inputs": {"message": "hello", "pause": 15}, "subscriber": subscriber}
     answer = api.post("/processes/echo/execution", json=body, headers={"Prefer": "respond-async"})
     assert answer.status_code == 202, answer.text
     name = answer.json()["jobID"]

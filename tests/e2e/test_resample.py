@@ -24,9 +24,9 @@ def run_job(api: httpx.Client, **inputs: object) -> Json:
     return api.get(f"{location}/results").raise_for_status().json()
 
 
-def submit(api: httpx.Client, body: Json) -> str:
-    """Submit a resample job and wait for its success; the address of the job."""
-    answer = api.post("/processes/resample/execution", json=body, headers={"Prefer": "respond-async"})
+def submit(api: httpx.Client, body: Json, process: str = "resample") -> str:
+    """Submit a job and wait for its success; the address of the job."""
+    answer = api.post(f"/processes/{process}/execution", json=body, headers={"Prefer": "respond-async"})
     assert answer.status_code == 202, answer.text
     location = answer.headers["location"]
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
 from climatejobs import names
 from climatejobs.crd import custom_resource_definition
-from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, wait_until
+from tests.cluster_objects import ClimateJobs, ClusterObjects, Refused, wait_until
 
 
 @dataclass(frozen=True)
@@ -48,23 +49,24 @@ def control_plane() -> Iterator[ControlPlane]:
 
 def install_crd(objects: ClusterObjects) -> None:
     """Create the CustomResourceDefinition and wait until it is served."""
-    manifest = custom_resource_definition()
-    objects.create(manifest)
+    objects.create(custom_resource_definition())
 
-    def established() -> bool:
-        found = objects.find(
-            "CustomResourceDefinition", f"{names.PLURAL}.{names.GROUP}", version="apiextensions.k8s.io/v1"
-        )
-        conditions: list[Manifest] = (found or {}).get("status", {}).get("conditions") or []
-        return any(condition["type"] == "Established" and condition["status"] == "True" for condition in conditions)
+    def served() -> bool:
+        try:
+            objects.list(names.KIND, "default", version=names.API_VERSION)
+        except (ResourceNotFoundError, Refused):  # being Established comes before being discovered
+            return False
+        return True
 
-    wait_until(established, "the CustomResourceDefinition to be established", 30)
+    wait_until(served, "ClimateJobs to be served", 60)
 
 
 @pytest.fixture
 def namespace(control_plane: ControlPlane) -> Iterator[str]:
     name = f"test-{uuid4().hex[:10]}"
     control_plane.objects.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    # Pods are refused before it is there.
+    wait_until(lambda: control_plane.objects.find("ServiceAccount", "default", name), "the service account of pods")
     yield name
     control_plane.objects.delete("Namespace", name)
 

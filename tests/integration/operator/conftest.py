@@ -1,18 +1,23 @@
 """The operator as the process it is in a cluster, against the control plane, for one namespace."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from climatejobs_operator.settings import variable_name
+from tests.cluster_objects import Manifest
 from tests.integration.conftest import ControlPlane
 from tests.integration.operator.identity import write_kubeconfig
 from tests.integration.operator.kubelet import Kubelet
+from tests.integration.operator.proxy import Proxy
 
 PROGRAM = Path(sys.executable).with_name("climatejobs-operator")
 
@@ -30,6 +35,15 @@ class OperatorProcess:
         given = {variable_name(field): str(value) for field, value in settings.items()}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([PROGRAM], env=self._environment | given, stderr=log)
+
+    def connect_to(self, server: str) -> None:
+        """Take that for the API server, from the next start on."""
+        config: Manifest = yaml.safe_load(Path(self._environment["KUBECONFIG"]).read_text())
+        for cluster in config["clusters"]:
+            cluster["cluster"] = {"server": server}
+        kubeconfig = self._log.with_suffix(".kubeconfig")
+        kubeconfig.write_text(yaml.safe_dump(config))
+        self._environment["KUBECONFIG"] = str(kubeconfig)
 
     def kill(self) -> None:
         """As a node that loses power would end it."""
@@ -55,6 +69,12 @@ class OperatorProcess:
     def log(self) -> str:
         return self._log.read_text() if self._log.exists() else ""
 
+    @property
+    def log_lines(self) -> list[Manifest]:
+        """The log of an operator that was started with `log_format="json"`."""
+        whole, _, _ = self.log.rpartition("\n")  # the last line may not be written to its end yet
+        return [json.loads(line) for line in whole.splitlines()]
+
     def _end(self, how: signal.Signals) -> int:
         return self._signal(how).wait(timeout=20)
 
@@ -62,6 +82,17 @@ class OperatorProcess:
         assert self._process is not None
         self._process.send_signal(number)
         return self._process
+
+
+@contextmanager
+def proxy_before(operator: OperatorProcess, control_plane: ControlPlane) -> Generator[Proxy]:
+    """A proxy in the way of an operator that has not been started."""
+    proxy = Proxy(control_plane.kubeconfig)
+    with proxy.run():
+        operator.connect_to(f"http://127.0.0.1:{proxy.port}")
+        yield proxy
+        if operator.running:
+            operator.kill()
 
 
 @pytest.fixture
@@ -79,6 +110,7 @@ def stopped_operators(
         "CLIMATEJOBS_OPERATOR_DATA_CLAIM": "data",
         "CLIMATEJOBS_OPERATOR_PROBE_PORT": "0",
         "CLIMATEJOBS_OPERATOR_REPORT_PORT": "0",
+        "CLIMATEJOBS_OPERATOR_SLOW_WRITE_SECONDS": "0",  # so that what is said does not depend on the machine
         "CLIMATEJOBS_OPERATOR_LOG_FORMAT": "text",
     }
     made: list[OperatorProcess] = []

@@ -16,13 +16,17 @@ from typing import Any, cast
 import aiohttp
 
 from climatejobs import names
-from climatejobs_operator.cache import Cache
+from climatejobs.reports import Report
+from climatejobs_operator.acceptance import Refused, check
+from climatejobs_operator.cache import Cache, pod_job_name
+from climatejobs_operator.children import MANAGED
 from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS, Cluster, Resource
 from climatejobs_operator.expiry import Expiry
-from climatejobs_operator.handlers import LIVE, MANAGED
+from climatejobs_operator.handlers import LIVE
 from climatejobs_operator.intake import Intake
+from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Place
-from climatejobs_operator.pods import COMPLETION_INDEX
+from climatejobs_operator.pods import COMPLETION_INDEX, Pod
 from climatejobs_operator.pulse import Pulse
 from climatejobs_operator.queue import Limits, Line
 from climatejobs_operator.reconcile import Reconciler
@@ -87,6 +91,11 @@ class MortalSession:
             return query | {"fieldSelector": f"{LIVE},metadata.name={self._job}"}
         return None
 
+    @property
+    def died(self) -> bool:
+        """Whether a call was its last."""
+        return self._dead
+
     def _die(self) -> None:
         self._dead = True
         raise Died
@@ -104,19 +113,23 @@ class CrowdedLine(Line):
 
 
 class MortalOperator:
-    """An operator for one ClimateJob; `full` says whether the others have all slots."""
+    """An operator for one ClimateJob; `full` says whether the others have all slots, `slow` whether writes are."""
 
-    def __init__(self, session: MortalSession, server: str, namespace: str, full: Callable[[], bool]) -> None:
+    def __init__(
+        self, session: MortalSession, server: str, namespace: str, *, full: Callable[[], bool], slow: bool
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.queue = WorkQueue(loop, lambda: 0.5, Backoff(first_seconds=0.05, max_seconds=0.5))
         pulse = Pulse(self.queue, loop.time)
-        cache = Cache()
+        self._cache = cache = Cache()
         self.intake = Intake(cache, self.queue, pulse)
 
         def now() -> datetime:
             return datetime.now(UTC)
 
-        reports = Reports(cache, lambda job, _seconds: self.queue.add(job), per_second=20, clock=loop.time, now=now)
+        self._reports = reports = Reports(
+            cache, lambda job, _seconds: self.queue.add(job), per_second=20, clock=loop.time, now=now
+        )
         # It has all of a session that the client uses.
         cluster = Cluster(cast(aiohttp.ClientSession, session), server, namespace)
         self._resync = Resync(cluster, cache, self.queue, pulse, 600)
@@ -132,12 +145,24 @@ class MortalOperator:
             reports=reports,
             instance="mortal",
             now=now,
+            slow=lambda: slow,
         )
 
     @property
     def idle(self) -> bool:
         """Whether it has compared, and nothing is left to be looked at."""
         return self._resync.synced.is_set() and len(self.queue) == 0 and self.queue.oldest_seconds() == 0
+
+    async def take_result(self, pod_name: str, outputs: Manifest) -> None:
+        """The runner in that pod reports a result; returns when it has an answer, or there is none within a second."""
+        pod, report = self._cache.pods.get(pod_name), Report(outputs=outputs, seconds=1)
+        if pod is None:
+            return
+        try:
+            check(pod, self._cache.observe(pod_job_name(pod)), report)
+            await asyncio.wait_for(self._reports.put_result(pod_job_name(pod), pod, report), timeout=1)
+        except (Refused, TimeoutError):
+            return
 
     async def run(self) -> None:
         """Operate until it dies."""
@@ -164,6 +189,8 @@ class World:
     climatejobs: dict[str, Manifest] = field(default_factory=dict[str, Manifest])
     pods: dict[str, dict[str, Manifest]] = field(default_factory=dict[str, dict[str, Manifest]])
     """By ClimateJob and name, in the order in which they were made; also those that are gone."""
+    jobs: set[str] = field(default_factory=set[str])
+    """ClimateJobs that have a Job."""
     crowded: set[str] = field(default_factory=set[str])
     """ClimateJobs for which there is no slot."""
     faults: list[str] = field(default_factory=list[str])
@@ -180,7 +207,7 @@ class World:
     async def wait_for[T](self, look: Callable[[], T | None], what: str) -> T:
         """Wait until there is something to be seen."""
         try:
-            async with asyncio.timeout(60), self._news:
+            async with asyncio.timeout(180), self._news:
                 while (seen := look()) is None:
                     await self._news.wait()
                 return seen
@@ -216,8 +243,9 @@ class World:
 
     def _take_job(self, manifest: Manifest, deleted: bool) -> None:
         name = manifest["metadata"]["name"]
+        (self.jobs.discard if deleted else self.jobs.add)(name)
         if name in self.operators:
-            self.operators[name].intake.take_job(manifest, deleted=deleted)
+            self.operators[name].intake.take_job(Job.model_validate(manifest), deleted=deleted)
 
     def _take_pod(self, manifest: Manifest, deleted: bool) -> None:
         job = manifest["metadata"]["labels"][names.LABEL_JOB_NAME]
@@ -227,7 +255,7 @@ class World:
         if len(live) > len({share_of(pod) for pod in live}):
             self.faults.append(f"{job}: two pods of one share live at the same time")
         if job in self.operators:
-            self.operators[job].intake.take_pod(manifest, deleted=deleted)
+            self.operators[job].intake.take_pod(Pod.model_validate(manifest), deleted=deleted)
 
 
 def share_of(pod: Manifest) -> int:
@@ -242,6 +270,8 @@ class Life:
     world: World
     name: str
     fate: Fate | None = None
+    slow: bool = False
+    """Whether writes take so long that what can wait has to."""
     deaths: int = 0
     calls: int = 0
     """Calls that the first operator has made."""
@@ -252,15 +282,20 @@ class Life:
         while True:
             session = MortalSession(self.world.session, self.name, fate)
             operator = MortalOperator(
-                session, self.world.server, self.world.namespace, lambda: self.name in self.world.crowded
+                session,
+                self.world.server,
+                self.world.namespace,
+                full=lambda: self.name in self.world.crowded,
+                slow=self.slow,
             )
             self.world.operators[self.name] = operator
             try:
                 await operator.run()
             except Died:
-                self.deaths += 1
                 fate = None
             finally:
+                # Counted where it happened: the end of the test may come in the same moment.
+                self.deaths += session.died
                 self.calls = self.calls or session.calls
 
     async def pod(self, number: int = 1, share: int = 0) -> Manifest:
@@ -284,6 +319,18 @@ class Life:
     async def phase(self, *phases: str) -> Manifest:
         """Its status, once it is in one of these phases."""
         return await self.status(lambda status: status.get("phase") in phases, f"be {phases}")
+
+    async def job_gone(self) -> None:
+        """Wait until its Job has been deleted."""
+        what = f"the Job of {self.name}, whose operator died {self.fate}, to be gone"
+        await self.world.wait_for(lambda: True if self.name not in self.world.jobs else None, what)
+
+    async def report(self, pod: Manifest, outputs: Manifest) -> None:
+        """The runner reports its result, to whichever operator there is, until that is known."""
+        async with asyncio.timeout(180):
+            while self.world.climatejobs[self.name]["status"]["phase"] == "Running":
+                await self.world.operators[self.name].take_result(pod["metadata"]["name"], outputs)
+                await asyncio.sleep(0.02)  # between two reports
 
     async def stand_in_line(self, seconds: float) -> None:
         """Wait until it has been told that it stands in line, and for so long; then it may have a slot."""

@@ -1,6 +1,6 @@
 """The test in the kubelet's place: writes the pod statuses that a node would write. The Job controller is real."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from climatejobs import names
 from climatejobs.results import ResultDocument, ShardDone
@@ -32,7 +32,7 @@ class Kubelet:
         found = self._objects.list("Pod", self._namespace, label_selector=f"{names.LABEL_JOB_NAME}={job}")
         return sorted(found, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
 
-    def await_pod(self, job: str, number: int = 1, seconds: float = 30) -> Manifest:
+    def await_pod(self, job: str, number: int = 1, seconds: float = 60) -> Manifest:
         """The number-th pod that the Job controller has made, once it is there."""
         return wait_until(
             lambda: pods[number - 1] if len(pods := self.pods(job)) >= number else None,
@@ -41,8 +41,12 @@ class Kubelet:
         )
 
     def accept(self, pod: Manifest) -> None:
-        """The pod is on this node: deleted, it stays until the node says that it has stopped."""
-        self._objects.bind(pod["metadata"]["name"], self._namespace, "node")
+        """The pod is on a node: deleted, it stays until the node says that it has stopped.
+
+        Each on another, as the pods of a node that does not exist are collected, all of them, after a minute.
+        """
+        name = pod["metadata"]["name"]
+        self._objects.bind(name, self._namespace, f"node-of-{name}")
 
     def stop(self, pod: Manifest) -> None:
         """Once the pod is deleted: its container ends as on SIGTERM, and the node lets go of it."""
@@ -69,14 +73,15 @@ class Kubelet:
         message: str = "",
         reason: str | None = None,
         conditions: tuple[Manifest, ...] = (),
+        ahead: timedelta = timedelta(),
     ) -> None:
-        """The container has ended, and the pod with it."""
+        """The container has ended, and the pod with it; `ahead` puts off the next attempt, which counts from there."""
         terminated: Manifest = {
             "exitCode": exit_code,
             "reason": reason or ("Completed" if exit_code == 0 else "Error"),
             "message": message,
             "startedAt": _now(),
-            "finishedAt": _now(),
+            "finishedAt": _now(ahead),
         }
         phase = "Succeeded" if exit_code == 0 else "Failed"
         self._write(pod, phase, {"terminated": terminated}, conditions)
@@ -105,5 +110,5 @@ class Kubelet:
         self._objects.patch_status("Pod", pod["metadata"]["name"], self._namespace, {"status": status})
 
 
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _now(ahead: timedelta = timedelta()) -> str:
+    return (datetime.now(UTC) + ahead).strftime("%Y-%m-%dT%H:%M:%SZ")

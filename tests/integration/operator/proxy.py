@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import yaml
 from aiohttp import web
 
 from tests.cluster_objects import Manifest
+from tests.loops import TidyLoop
 
 type Filter = Callable[[Manifest], int]
 """How often an event of a watch is passed on: 0 loses it, 2 repeats it."""
@@ -42,6 +44,15 @@ class Refusal:
         return self.times > len(self.at) and request.method == self.method and self.path in request.path
 
 
+class Outage(Enum):
+    """What becomes of the traffic while the two are cut off from each other."""
+
+    REFUSED = "refused"
+    """Connections are broken off, those that are open as well as new ones."""
+    SILENT = "silent"
+    """Connections stay open, and nothing comes through."""
+
+
 class Proxy:
     """The proxy. Its event loop runs in a thread; everything here may be called from the test's."""
 
@@ -50,7 +61,7 @@ class Proxy:
         authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
         self._upstream: str = cluster["server"].rstrip("/")
         self._tls = ssl.create_default_context(cadata=authority)
-        self._loop = asyncio.new_event_loop()
+        self._loop = TidyLoop()
         self._session: aiohttp.ClientSession
         self._watches: dict[web.StreamResponse, asyncio.Task[Any] | None] = {}
         self.filter: Filter = lambda _event: 1
@@ -58,6 +69,8 @@ class Proxy:
         self.arrivals: list[tuple[float, str, str]] = []
         """Time, method and path of each request."""
         self.port = 0
+        self._outage: Outage | None = None
+        self._outage_ends: asyncio.Event
 
     @contextmanager
     def run(self) -> Generator[None]:
@@ -82,7 +95,6 @@ class Proxy:
                 for task in left:
                     task.cancel()
                 await asyncio.gather(*left, return_exceptions=True)
-            await asyncio.sleep(0.25)  # aiohttp does not wait for its TLS connections to be closed
 
         thread = threading.Thread(target=lambda: self._loop.run_until_complete(serve()))
         thread.start()
@@ -116,6 +128,31 @@ class Proxy:
 
         return asyncio.run_coroutine_threadsafe(say(), self._loop).result(10)
 
+    def find_writes(self, but: str) -> list[float]:
+        """When somebody tried to write anything, but what has `but` in its path."""
+        return [at for at, method, path in self.arrivals if method != "GET" and but not in path]
+
+    def cut(self, outage: Outage) -> None:
+        """Let nothing through any more, in either direction."""
+
+        async def cut() -> None:
+            self._outage, self._outage_ends = outage, asyncio.Event()
+            if outage is Outage.REFUSED:
+                for task in self._watches.values():
+                    if task is not None:
+                        task.cancel()
+
+        asyncio.run_coroutine_threadsafe(cut(), self._loop).result(10)
+
+    def mend(self) -> None:
+        """Let everything through again that comes from now on; what was under way is lost."""
+
+        async def mend() -> None:
+            self._outage = None
+            self._outage_ends.set()
+
+        asyncio.run_coroutine_threadsafe(mend(), self._loop).result(10)
+
     @property
     def watches(self) -> int:
         """Watches that are open."""
@@ -123,6 +160,8 @@ class Proxy:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.arrivals.append((time.monotonic(), request.method, request.path))
+        if self._outage is not None:
+            return await self._lose(request)
         refusal = next((refusal for refusal in self.refusals if refusal.fits(request)), None)
         if refusal is not None:
             refusal.at.append(time.monotonic())
@@ -140,7 +179,18 @@ class Proxy:
             if answer.ok and request.query.get("watch"):
                 return await self._stream(request, answer)
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
-            return web.Response(status=answer.status, headers=kept, body=await answer.read())
+            body = await answer.read()
+            if self._outage is not None:
+                return await self._lose(request)
+            return web.Response(status=answer.status, headers=kept, body=body)
+
+    async def _lose(self, request: web.Request) -> web.Response:
+        """Nobody gets an answer to this request."""
+        if self._outage is Outage.SILENT:
+            await self._outage_ends.wait()
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()
 
     async def _stream(self, request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -148,6 +198,8 @@ class Proxy:
         self._watches[response] = asyncio.current_task()
         try:
             async for line in answer.content:
+                if self._outage is not None:
+                    await self._lose(request)
                 for _ in range(self.filter(json.loads(line))):
                     await response.write(line)
         except (aiohttp.ClientError, ConnectionError):

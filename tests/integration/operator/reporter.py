@@ -8,6 +8,7 @@ from typing import Any
 
 import jwt
 from kubernetes import client, config
+from prometheus_client.parser import text_string_to_metric_families
 
 from climatejobs import names
 from tests.cluster_objects import Manifest
@@ -47,6 +48,13 @@ def sign_again(token: str, key: str, **claims: object) -> str:
 def read_measurements(port: int) -> str:
     """What an operator's /metrics says."""
     return read_page(port, "/metrics")
+
+
+def measure(port: int, name: str, **labels: str) -> float:
+    """A figure of an operator's /metrics, over all that has those labels; 0 where there is none."""
+    families = text_string_to_metric_families(read_measurements(port))
+    samples = [sample for family in families for sample in family.samples if sample.name == name]
+    return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
 
 
 def read_page(port: int, path: str) -> str:

@@ -17,7 +17,7 @@ LOCAL = "127.0.0.1/32"
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
-    await asyncio.to_thread(wait_until, condition, what, 30)
+    await asyncio.to_thread(wait_until, condition, what, 60)
 
 
 def subscriber(receiver: Receiver) -> dict[str, str]:

@@ -11,8 +11,8 @@ from tests.integration.operator.kubelet import Kubelet
 
 pytestmark = pytest.mark.integration
 
-START_TIMEOUT = 14
-"""Seconds; the events of a pod are asked for after 10."""
+START_TIMEOUT = 20
+"""Seconds; the events of a pod are asked for after 10, those of a Job after 3 and 13."""
 
 
 @pytest.fixture
@@ -25,14 +25,14 @@ def wait_for_message(climate_jobs: ClimateJobs, name: str, words: str) -> Manife
         status: Manifest = climate_jobs.get(name).get("status") or {}
         return status if words in status.get("message", "") else None
 
-    return wait_until(look, f"{name} to say: {words}", 30, lambda: str(climate_jobs.get(name).get("status")))
+    return wait_until(look, f"{name} to say: {words}", 60, lambda: str(climate_jobs.get(name).get("status")))
 
 
 def wait_until_nothing_is_left(objects: ClusterObjects, kubelet: Kubelet, namespace: str, name: str) -> None:
     def gone() -> bool:
         return objects.find("Job", name, namespace, version="batch/v1") is None and kubelet.pods(name) == []
 
-    wait_until(gone, f"Job and pods of {name} to be gone", 20)
+    wait_until(gone, f"Job and pods of {name} to be gone")
 
 
 @pytest.mark.usefixtures("operator")
@@ -43,7 +43,7 @@ def test_a_quota_that_leaves_no_room_is_named(control_plane: ControlPlane, clima
     wait_until(
         lambda: "exceeded quota: none" in climate_jobs.get("crowded").get("status", {}).get("message", ""),
         "the quota to be named",
-        30,
+        60,
         lambda: str(climate_jobs.get("crowded").get("status")),
     )
 
@@ -59,8 +59,8 @@ def test_the_pod_of_a_lost_node_is_given_up_and_replaced_at_no_cost(
     climate_jobs.wait_for("lost", "Running")
     name = pod["metadata"]["name"]
     control_plane.objects.delete("Pod", name, climate_jobs.namespace)
-    wait_until(lambda: control_plane.objects.find("Pod", name, climate_jobs.namespace) is None, f"{name} to vanish", 30)
-    wait_until(lambda: kubelet.pods("lost"), "another pod", 40)
+    wait_until(lambda: control_plane.objects.find("Pod", name, climate_jobs.namespace) is None, f"{name} to vanish")
+    wait_until(lambda: kubelet.pods("lost"), "another pod")
     assert climate_jobs.get("lost")["status"]["attempts"] == 1
 
 
@@ -69,11 +69,11 @@ def test_a_job_whose_pod_the_namespace_s_policy_refuses_fails_after_a_while(
 ) -> None:
     labels = {"pod-security.kubernetes.io/enforce": "baseline"}
     objects.patch("Namespace", climate_jobs.namespace, None, {"metadata": {"labels": labels}})
-    stopped_operator.start(start_timeout_seconds=8, runner_pod='{"hostNetwork": true}')
+    stopped_operator.start(start_timeout_seconds=START_TIMEOUT, runner_pod='{"hostNetwork": true}')
     climate_jobs.create("unwelcome")
     waiting = wait_for_message(climate_jobs, "unwelcome", 'violates PodSecurity "baseline:latest": host namespaces')
     assert waiting["phase"] == "Pending"
-    status = climate_jobs.wait_for("unwelcome", "Failed", seconds=30)["status"]
+    status = climate_jobs.wait_for("unwelcome", "Failed")["status"]
     assert status["error"]["title"] == "Pod refused"
     assert "host namespaces (hostNetwork=true)" in status["error"]["detail"]
     assert "the namespace's rules do not let the runner's pods in" in status["error"]["hint"]
@@ -90,7 +90,7 @@ def test_a_job_that_asks_for_more_than_the_namespace_allows_is_told_so(
     )
     stopped_operator.start(start_timeout_seconds=5)
     climate_jobs.create("greedy", resources={"memory": "4Gi"})
-    error = climate_jobs.wait_for("greedy", "Failed", seconds=40)["status"]["error"]
+    error = climate_jobs.wait_for("greedy", "Failed")["status"]["error"]
     assert "maximum memory usage per Container is 512Mi, but limit is 4Gi" in error["detail"]
     assert error["hint"] == "Submit again with resources that the namespace allows."
 
@@ -98,13 +98,13 @@ def test_a_job_that_asks_for_more_than_the_namespace_allows_is_told_so(
 def test_a_job_whose_image_cannot_be_pulled_fails_after_a_while(
     stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet, objects: ClusterObjects
 ) -> None:
-    stopped_operator.start(start_timeout_seconds=8)
+    stopped_operator.start(start_timeout_seconds=START_TIMEOUT)
     climate_jobs.create("imageless")
     pod = kubelet.await_pod("imageless")
     kubelet.wait(pod, "ErrImagePull", "no such image")
     wait_for_message(climate_jobs, "imageless", "cannot be pulled (ErrImagePull): no such image")
     kubelet.wait(pod, "ImagePullBackOff", "Back-off pulling image")
-    status = climate_jobs.wait_for("imageless", "Failed", seconds=30)["status"]
+    status = climate_jobs.wait_for("imageless", "Failed")["status"]
     assert status["error"]["title"] == "Image cannot be pulled"
     assert status["error"]["detail"].endswith("(ErrImagePull): no such image"), "the words that say more"
     assert status["attempts"] == 1
@@ -129,7 +129,7 @@ def test_a_job_whose_memory_does_not_do_for_making_its_pod_fails_after_a_while(
         message = f"The pod has too little memory to be made ({reasons[name]}): {told}"
         assert wait_for_message(climate_jobs, name, message)["phase"] == "Pending"
     for name, pod in pods.items():
-        status = climate_jobs.wait_for(name, "Failed", seconds=30)["status"]
+        status = climate_jobs.wait_for(name, "Failed")["status"]
         assert status["error"]["title"] == "Out of memory"
         assert reasons[name] in status["error"]["detail"]
         assert status["error"]["hint"].startswith("Submit again with more in resources.memory")

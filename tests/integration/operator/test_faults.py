@@ -6,35 +6,31 @@ A real API server and the real Job controller; a proxy between them and the oper
 import json
 from collections.abc import Iterator
 from itertools import cycle
-from pathlib import Path
 
 import pytest
-import yaml
 
 from climatejobs.names import ExitCode
 from tests.cluster_objects import ClimateJobs, Manifest, wait_until
 from tests.integration.conftest import ControlPlane, cluster_tool
-from tests.integration.operator.conftest import OperatorProcess
+from tests.integration.operator.conftest import OperatorProcess, proxy_before
 from tests.integration.operator.kubelet import Kubelet, success_message
 from tests.integration.operator.proxy import Proxy
-from tests.integration.operator.reporter import free_port, read_page
+from tests.integration.operator.reporter import free_port, measure, read_page
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def proxy(control_plane: ControlPlane, stopped_operator: OperatorProcess, tmp_path: Path) -> Iterator[Proxy]:
+def proxy(control_plane: ControlPlane, stopped_operator: OperatorProcess) -> Iterator[Proxy]:
     """The proxy, in the way of the operator, which has not been started."""
-    proxy = Proxy(control_plane.kubeconfig)
-    with proxy.run():
-        kubeconfig = tmp_path / "kubeconfig"
-        config: Manifest = yaml.safe_load(kubeconfig.read_text())
-        for cluster in config["clusters"]:
-            cluster["cluster"] = {"server": f"http://127.0.0.1:{proxy.port}"}
-        kubeconfig.write_text(yaml.safe_dump(config))
+    with proxy_before(stopped_operator, control_plane) as proxy:
         yield proxy
-        if stopped_operator.running:
-            stopped_operator.kill()
+
+
+@pytest.fixture
+def probe_port() -> int:
+    """Where an operator that is started with it shows its metrics."""
+    return free_port()
 
 
 def run(climate_jobs: ClimateJobs, kubelet: Kubelet, name: str) -> None:
@@ -46,6 +42,16 @@ def run(climate_jobs: ClimateJobs, kubelet: Kubelet, name: str) -> None:
     kubelet.finish(pod, ExitCode.DONE, success_message())
     assert climate_jobs.wait_for(name, "Succeeded")["status"]["attempts"] == 1
     assert len(kubelet.pods(name)) == 1
+
+
+def await_measurement(port: int, name: str, at_least: int = 1, **labels: str) -> None:
+    """What an operator's /metrics says follows what it does, by a moment."""
+    wait_until(
+        lambda: measure(port, name, **labels) >= at_least,
+        f"{name} of {labels} to be {at_least}",
+        60,
+        lambda: str(measure(port, name, **labels)),
+    )
 
 
 def read_health(port: int) -> Manifest:
@@ -61,13 +67,14 @@ class TestAWatch:
         control_plane: ControlPlane,
         climate_jobs: ClimateJobs,
         kubelet: Kubelet,
+        probe_port: int,
     ) -> None:
         objects, namespace = control_plane.objects, climate_jobs.namespace
 
         def batch_job() -> Manifest | None:
             return objects.find("Job", "robbed", namespace, version="batch/v1")
 
-        stopped_operator.start()
+        stopped_operator.start(probe_port=probe_port)
         climate_jobs.create("robbed")
         kubelet.run(kubelet.await_pod("robbed"))
         climate_jobs.wait_for("robbed", "Running")
@@ -76,39 +83,63 @@ class TestAWatch:
         assert first is not None
         objects.delete("Job", "robbed", namespace, version="batch/v1")
         wait_until(lambda: not kubelet.pods("robbed"), "the pods to be collected")
-        proxy.filter = lambda _event: 1
         assert proxy.say_in_watches(410) >= 3  # those of ClimateJobs, Jobs and pods
+        proxy.filter = lambda _event: 1
         wait_until(lambda: (job := batch_job()) and job["metadata"]["uid"] != first["metadata"]["uid"], "a second Job")
         wait_until(lambda: climate_jobs.get("robbed")["status"]["attempts"] == 2, "the second attempt")
         assert stopped_operator.running
+        for kind in ("jobs", "pods"):
+            await_measurement(probe_port, "climatejobs_operator_put_right_total", kind=kind)
 
     @pytest.mark.parametrize("code", [500, 504])
     def test_that_fails_is_begun_again_by_the_same_process(
-        self, code: int, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet
+        self,
+        code: int,
+        proxy: Proxy,
+        stopped_operator: OperatorProcess,
+        climate_jobs: ClimateJobs,
+        kubelet: Kubelet,
+        probe_port: int,
     ) -> None:
-        stopped_operator.start()
+        stopped_operator.start(probe_port=probe_port)
         run(climate_jobs, kubelet, "before")
+        assert measure(probe_port, "climatejobs_operator_watch_failures_total") == 0
         proxy.say_in_watches(code)
         run(climate_jobs, kubelet, "after")
         assert stopped_operator.running
-        assert "The watches broke off" in stopped_operator.log
+        failures = stopped_operator.log.count(" broke off: ")
+        assert failures >= 1
+        assert measure(probe_port, "climatejobs_operator_watch_failures_total") == failures
 
     def test_that_is_silent_is_made_up_for(
-        self, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet
+        self,
+        proxy: Proxy,
+        stopped_operator: OperatorProcess,
+        climate_jobs: ClimateJobs,
+        kubelet: Kubelet,
+        probe_port: int,
     ) -> None:
+        stopped_operator.start(resync_seconds=1, probe_port=probe_port)
+        run(climate_jobs, kubelet, "heard")
+        wait_until(lambda: proxy.watches >= 4, "all watches to be open")  # no list is going to tell of the next
         proxy.filter = lambda _event: 0
-        stopped_operator.start(resync_seconds=1)
         run(climate_jobs, kubelet, "unheard")
+        for kind in ("climatejobs", "jobs", "pods"):
+            await_measurement(probe_port, "climatejobs_operator_put_right_total", kind=kind)
 
     def test_that_is_silent_shows_at_the_probe_and_is_not_given_up_at_once(
-        self, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet
+        self,
+        proxy: Proxy,
+        stopped_operator: OperatorProcess,
+        climate_jobs: ClimateJobs,
+        kubelet: Kubelet,
+        probe_port: int,
     ) -> None:
-        port = free_port()
-        stopped_operator.start(probe_port=port)
+        stopped_operator.start(probe_port=probe_port)
         run(climate_jobs, kubelet, "heard")
         proxy.filter = lambda _event: 0
-        wait_until(lambda: read_health(port).get("silentSeconds", 0) >= 2, "the silence to be told of", 20)
-        assert read_health(port)["status"] == "ok"
+        wait_until(lambda: read_health(probe_port).get("silentSeconds", 0) >= 2, "the silence to be told of", 60)
+        assert read_health(probe_port)["status"] == "ok"
 
     def test_that_loses_and_repeats_events_does_no_harm(
         self, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet
@@ -148,30 +179,41 @@ class TestARequest:
         stopped_operator: OperatorProcess,
         climate_jobs: ClimateJobs,
         kubelet: Kubelet,
+        probe_port: int,
     ) -> None:
         refusal = proxy.refuse(method, path, status, times=2)
-        stopped_operator.start()
+        stopped_operator.start(probe_port=probe_port)
         run(climate_jobs, kubelet, "stubborn")
         wait_until(lambda: len(refusal.at) == 2, "both refusals")
+        labels = {"verb": {"POST": "create"}.get(method, "patch"), "status": str(status)}
+        await_measurement(probe_port, "climatejobs_operator_api_call_seconds_count", 2, **labels)
 
     def test_waits_for_as_long_as_it_is_asked_to(
-        self, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet
+        self,
+        proxy: Proxy,
+        stopped_operator: OperatorProcess,
+        climate_jobs: ClimateJobs,
+        kubelet: Kubelet,
+        probe_port: int,
     ) -> None:
         refusal = proxy.refuse("POST", "/jobs", 429, retry_after=3)
-        stopped_operator.start()
+        stopped_operator.start(probe_port=probe_port)
         climate_jobs.create("patient")
         kubelet.await_pod("patient")
         later = [time for time, method, path in proxy.arrivals if method == "POST" and path.endswith("/jobs")]
         assert later[1] - refusal.at[0] >= 3
+        assert measure(probe_port, "climatejobs_operator_api_call_seconds_count", kind="jobs", status="429") == 1
+        await_measurement(probe_port, "climatejobs_operator_reconcile_seconds_count", outcome="cluster-error")
 
     def test_that_the_cluster_will_not_have_is_said(
-        self, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs
+        self, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, probe_port: int
     ) -> None:
         proxy.refuse("POST", "/jobs", 403, times=1000)
-        stopped_operator.start()
+        stopped_operator.start(probe_port=probe_port)
         climate_jobs.create("unwelcome")
         status = climate_jobs.wait_for("unwelcome", "Pending")["status"]
         assert status["message"].startswith("The cluster refuses to make the Job: a fault was injected")
+        await_measurement(probe_port, "climatejobs_operator_reconcile_seconds_count", outcome="hindered")
 
 
 def test_an_api_server_that_restarts_costs_nothing(

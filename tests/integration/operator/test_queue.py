@@ -32,8 +32,8 @@ def test_jobs_wait_for_a_slot_by_priority_also_across_a_restart(
         climate_jobs.create(name, priority=priority)
     stopped_operator.start(max_running=1)
     kubelet.await_pod("d")
-    wait_until(lambda: place_of("b") == "Waiting in line, place 2.", "b to be told its place", 10)
-    wait_until(lambda: place_of("c") == "Waiting in line, place 3.", "c to be told its place", 10)
+    wait_until(lambda: place_of("b") == "Waiting in line, place 2.", "b to be told its place")
+    wait_until(lambda: place_of("c") == "Waiting in line, place 3.", "c to be told its place")
     assert running() == {"d"}
 
     stopped_operator.kill()
@@ -55,12 +55,12 @@ def test_a_thousand_that_wait_cost_no_pod_and_no_job(
         list(pool.map(climate_jobs.create, (f"many-{number}" for number in range(1000))))
     stopped_operator.start(max_running=2)
     wait_until(
-        lambda: all(job.get("status", {}).get("message") for job in climate_jobs.list()), "all to be looked at", 120
+        lambda: all(job.get("status", {}).get("message") for job in climate_jobs.list()), "all to be looked at", 300
     )
     told = [job["status"]["message"] for job in climate_jobs.list()]
     assert sum(message.startswith("Waiting in line, place ") for message in told) == 998
     assert len(objects.list("Job", namespace, version="batch/v1")) == 2
-    assert len(objects.list("Pod", namespace)) == 2
+    wait_until(lambda: len(objects.list("Pod", namespace)) == 2, "their pods")
     versions = {job["metadata"]["name"]: job["metadata"]["resourceVersion"] for job in climate_jobs.list()}
     stopped_operator.kill()
     stopped_operator.start(max_running=2)
@@ -83,7 +83,9 @@ def test_nobody_has_more_slots_than_a_submitter_may(
     for name in ("ann-1", "bob-1"):
         kubelet.await_pod(name)
     climate_jobs.wait_for("ann-2", "Pending")
-    climate_jobs.patch_spec("ann-3", priority=1)
+    changed = climate_jobs.patch_spec("ann-3", priority=1)["metadata"]["generation"]
+    # Its priority and the end of the pod are told of in two watches.
+    wait_until(lambda: climate_jobs.get("ann-3")["status"].get("observedGeneration") == changed, "it to be heard of")
     kubelet.finish(kubelet.await_pod("ann-1"), ExitCode.DONE, success_message())
     kubelet.await_pod("ann-3")
     found = control_plane.objects.list("Job", climate_jobs.namespace, version="batch/v1")

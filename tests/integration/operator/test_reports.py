@@ -38,7 +38,7 @@ def kiosk(control_plane: ControlPlane, namespace: str) -> Kiosk:
 def reporter(stopped_operator: OperatorProcess) -> Reporter:
     port = free_port()
     stopped_operator.start(report_port=port, report_url=f"http://127.0.0.1:{port}/reports")
-    wait_until(lambda: "Compared with the cluster" in stopped_operator.log, "the operator to be ready", 20)
+    wait_until(lambda: "Compared with the cluster" in stopped_operator.log, "the operator to be ready")
     return Reporter(port)
 
 
@@ -62,9 +62,11 @@ class TestAResult:
         assert (status["progress"]["percent"], status["jobName"]) == (100, "job")
         kubelet.finish(pod, ExitCode.DONE, success_message())
         wait_until(
-            lambda: _condition(objects, "job", climate_jobs.namespace, "Complete"), "the Job to complete as well", 20
+            lambda: _condition(objects, "job", climate_jobs.namespace, "Complete"),
+            "the Job to complete as well",
         )
-        assert reporter.send(kiosk.token(pod), RESULT) == (403, "pod-ended")
+        refused = partial(reporter.send, kiosk.token(pod), RESULT)
+        wait_until(lambda: refused() == (403, "pod-ended"), "the operator to hear that the pod has ended")
 
     def test_is_taken_before_the_kubelet_says_that_the_pod_runs(
         self, reporter: Reporter, kiosk: Kiosk, climate_jobs: ClimateJobs, kubelet: Kubelet
@@ -83,7 +85,8 @@ class TestAResult:
         assert reporter.send(kiosk.token(pod), RESULT) == (204, "")
         kubelet.finish(pod, 137)
         wait_until(
-            lambda: objects.find("Job", "job", climate_jobs.namespace, version="batch/v1") is None, "the Job to go", 20
+            lambda: objects.find("Job", "job", climate_jobs.namespace, version="batch/v1") is None,
+            "the Job to go",
         )
         assert climate_jobs.get("job")["status"]["phase"] == "Succeeded"
 
@@ -129,7 +132,7 @@ class TestAResult:
             'climatejobs_operator_api_call_seconds_count{kind="jobs",status="201",verb="create"} 2.0',
         ):
             assert line in said
-        assert any('verb="watch"' in line and 'kind="pods"' in line for line in said), "kopf's calls are counted too"
+        assert any('verb="watch"' in line and 'kind="pods"' in line for line in said), "watches are counted too"
         assert not any("another" in line for line in said)
 
 
@@ -146,8 +149,9 @@ class TestAToken:
     def test_of_a_pod_that_borrows_the_names_of_a_job_is_refused(
         self, reporter: Reporter, kiosk: Kiosk, climate_jobs: ClimateJobs, kubelet: Kubelet, objects: ClusterObjects
     ) -> None:
-        pod = start("job", climate_jobs, kubelet)
-        labels = pod["metadata"]["labels"]
+        labels: Manifest = start("job", climate_jobs, kubelet)["metadata"]["labels"]
+        # With that of the Job controller's own, it would adopt the pod.
+        labels = {name: value for name, value in labels.items() if not name.endswith("controller-uid")}
         spec = {"containers": [{"name": "runner", "image": "example.org/other"}]}
         forged = objects.create(
             {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "forged", "labels": labels}, "spec": spec},
@@ -226,14 +230,16 @@ class TestProgress:
 
         watcher = threading.Thread(target=watch)
         watcher.start()
+        begun = time.monotonic()
         try:
             for done in range(1, 51):
                 assert reporter.send(token, progress(done)) == (204, "")
-            wait_until(lambda: _percent(climate_jobs, "job") == 50, "the last report to be written", 10)
+            wait_until(lambda: _percent(climate_jobs, "job") == 50, "the last report to be written")
         finally:
             over.set()
             watcher.join()
-        assert len(seen - {before}) <= 4, "fifty reports in about a second make a few writes"
+        most = time.monotonic() - begun + 2
+        assert len(seen - {before}) <= most, "one write a second, however many reports"
         shown = climate_jobs.get("job")["status"]["progress"]
         assert (shown["done"], shown["total"], shown["unit"], shown["rate"]) == (50, 100, "steps", 2.5)
         assert shown["message"] == "Echoing"
@@ -246,6 +252,10 @@ class TestProgress:
             told = {"percent": percent, **counted, "message": "Working", **({"rate": rate} if rate else {})}
             assert reporter.send(kiosk.token(pod), {"progress": told}) == (204, "")
 
+        def repeat_and_look() -> bool:
+            say(pods[0], 60, 100, 2.0)  # for where the operator has not yet heard of the other two's end
+            return shown(percent=50, done=200, total=400, rate=3.5)
+
         def shown(**figures: object) -> bool:
             progress: Manifest = climate_jobs.get("shared").get("status", {}).get("progress") or {}
             return all(progress.get(name) == value for name, value in figures.items())
@@ -257,17 +267,16 @@ class TestProgress:
             kubelet.run(pod)
         climate_jobs.wait_for("shared", "Running")
         say(pods[0], 50, 100, 2.5)
-        wait_until(lambda: shown(percent=12, done=None, total=None, rate=None), "what one has said", 10)
+        wait_until(lambda: shown(percent=12, done=None, total=None, rate=None), "what one has said")
         say(pods[1], 20, 200, 1.5)
         say(pods[2], 90, 100, 8.0)
         say(pods[3], 0, 0)
-        wait_until(lambda: shown(percent=45, done=180, total=400, unit="steps", rate=12.0), "the sum", 10)
+        wait_until(lambda: shown(percent=45, done=180, total=400, unit="steps", rate=12.0), "the sum")
         kubelet.finish(pods[2], ExitCode.DONE, share_message(2, of=4))
         kubelet.finish(pods[3], ExitCode.DONE, share_message(3, of=4))
         completed = partial(_completed, objects, "shared", climate_jobs.namespace)
-        wait_until(lambda: completed() == "2,3", "the Job controller to count them", 20)
-        say(pods[0], 60, 100, 2.0)
-        wait_until(lambda: shown(percent=50, done=200, total=400, rate=3.5), "what is done to count in full", 10)
+        wait_until(lambda: completed() == "2,3", "the Job controller to count them")
+        wait_until(repeat_and_look, "what is done to count in full")
         say(pods[1], 95, 200, 1.5)
         assert reporter.send(kiosk.token(pods[1]), RESULT) == (204, "")
         progress = climate_jobs.get("shared")["status"]["progress"]
@@ -278,29 +287,32 @@ class TestProgress:
     ) -> None:
         port = free_port()
 
-        def restart(times: int) -> Reporter:
-            stopped_operator.start(report_port=port, report_url=f"http://127.0.0.1:{port}/reports")
+        def start_operator() -> Reporter:
             ready = "Compared with the cluster"
-            wait_until(lambda: stopped_operator.log.count(ready) == times, "the operator to be ready", 20)
+            before = stopped_operator.log.count(ready)
+            stopped_operator.start(report_port=port, report_url=f"http://127.0.0.1:{port}/reports")
+            wait_until(lambda: stopped_operator.log.count(ready) > before, "the operator to be ready")
             return Reporter(port)
 
         def shown() -> tuple[int | None, ...]:
             progress: Manifest = climate_jobs.get("shared").get("status", {}).get("progress") or {}
             return tuple(progress.get(name) for name in ("percent", "done", "total", "rate"))
 
-        reporter = restart(1)
+        reporter = start_operator()
         climate_jobs.create("shared", parallelism=2)
         kubelet.await_pod("shared", 2)
         pods = {int(pod["metadata"]["annotations"][COMPLETION_INDEX]): pod for pod in kubelet.pods("shared")}
         for pod in pods.values():
             kubelet.run(pod)
+        climate_jobs.wait_for("shared", "Running")
+        for pod in pods.values():
             assert reporter.send(kiosk.token(pod), progress(10)) == (204, "")
-        wait_until(lambda: shown() == (10, 20, 200, 5.0), "both to be added up", 10)
+        wait_until(lambda: shown() == (10, 20, 200, 5.0), "both to be added up")
         assert stopped_operator.stop() == 0
         kubelet.finish(pods[1], ExitCode.DONE, share_message(1, of=2, total=100))
-        reporter = restart(2)
+        reporter = start_operator()
         assert reporter.send(kiosk.token(pods[0]), progress(40)) == (204, "")
-        wait_until(lambda: shown() == (70, 140, 200, 2.5), "the one that is done to count in full", 10)
+        wait_until(lambda: shown() == (70, 140, 200, 2.5), "the one that is done to count in full")
 
 
 class TestAStandby:
@@ -313,20 +325,19 @@ class TestAStandby:
     ) -> None:
         ports = {"first": free_port(), "second": free_port()}
         operators = {name: stopped_operators(name) for name in ports}
-        for name, operator in operators.items():
+        for (name, operator), news in zip(operators.items(), ("Compared with", "Waiting for the Lease"), strict=True):
             port = ports[name]
             operator.start(report_port=port, report_address=f"127.0.0.1:{port}", report_url=f"http://127.0.0.1:{port}")
-            wait_until(lambda operator=operator: "for the Lease" in operator.log, f"{name} to stand for election", 20)
-        wait_until(lambda: "Compared with" in operators["first"].log, "the first to lead", 20)
+            wait_until(lambda operator=operator, news=news: news in operator.log, f"{name} to be ready")
         pod = start("a", climate_jobs, kubelet)
-        wait_until(lambda: Reporter(ports["second"]).send(kiosk.token(pod), progress(1))[0] == 204, "the way", 10)
+        wait_until(lambda: Reporter(ports["second"]).send(kiosk.token(pod), progress(1))[0] == 204, "the way")
         assert Reporter(ports["second"]).send(kiosk.token(pod), RESULT) == (204, "")
         assert climate_jobs.get("a")["status"]["phase"] == "Succeeded"
         assert Reporter(ports["second"]).send("made.up.token", RESULT) == (401, "not-identified")
 
         pod = start("b", climate_jobs, kubelet)
         assert operators["first"].stop() == 0
-        wait_until(lambda: Reporter(ports["second"]).send(kiosk.token(pod), RESULT)[0] == 204, "the next leader", 10)
+        wait_until(lambda: Reporter(ports["second"]).send(kiosk.token(pod), RESULT)[0] == 204, "the next leader")
         assert climate_jobs.get("b")["status"]["phase"] == "Succeeded"
 
 

@@ -86,7 +86,7 @@ def test_a_suspension_gives_no_share_more_attempts(climate_jobs: ClimateJobs, ku
         found = {index_of(pod): pod for pod in kubelet.pods("held") if pod["metadata"]["name"] not in known}
         return found if len(found) == 2 else None
 
-    kubelet.finish(wait_until(resumed, "a pod for each share", 30)[1], 1, "out of luck again")
+    kubelet.finish(wait_until(resumed, "a pod for each share")[1], 1, "out of luck again")
     status = climate_jobs.wait_for("held", "Failed")["status"]
     assert status["attempts"] == 2
     assert status["error"]["detail"].startswith("in shard 2 of 2 (index 1): ")
@@ -116,7 +116,7 @@ def test_after_a_suspension_of_days_every_share_runs_again_at_the_same_attempt(
         found = {index_of(pod): pod for pod in kubelet.pods("weekend") if pod["metadata"]["uid"] not in old}
         return found if len(found) == 2 else None
 
-    second = wait_until(again, "a pod for each share", 30)
+    second = wait_until(again, "a pod for each share")
     finish_share(kubelet, second[0], 2)
     kubelet.finish(second[1], ExitCode.DONE, success_message())
     status = climate_jobs.wait_for("weekend", "Succeeded")["status"]

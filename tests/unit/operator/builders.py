@@ -71,6 +71,7 @@ def job_manifest(
     version: int = 1,
     deleting: bool = False,
     deadline: int = 21600,
+    created: float = -50,
     started: float = -50,
     suspend: bool = False,
     suspended: bool | None = None,
@@ -95,7 +96,7 @@ def job_manifest(
         "namespace": "climate",
         "uid": uid,
         "resourceVersion": str(version),
-        "creationTimestamp": at(-50),
+        "creationTimestamp": at(created),
         "ownerReferences": [{"kind": names.KIND, "name": name, "uid": owner, "controller": True}],
     }
     if deleting:

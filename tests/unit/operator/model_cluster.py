@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from climatejobs import names
 from climatejobs.model import Phase
 from climatejobs_operator import cluster as real
+from climatejobs_operator.attempts import FIRST_DELAY
 from climatejobs_operator.cluster import CLIMATEJOBS, EVENTS, JOBS, PODS, Conflict, NotFound, Page, Resource
 from climatejobs_operator.expiry import ENDED
 from climatejobs_operator.pods import TRACKING
@@ -44,8 +45,14 @@ class ModelCluster(real.Cluster):
         }
         self.dies: tuple[int, bool] | None = None
         """After how many more writes the operator dies, and whether that write is still carried out."""
+        self.slow = False
+        """Whether writes take long."""
         self.counted: dict[str, int] = {}
         """Failures that the Job controller has counted, by Job uid."""
+        self.failed: list[str] = []
+        """The pods whose failure is that of an attempt, in their order."""
+        self.pause_ends = 0.0
+        """The second before which no pod follows the one that failed last."""
         self.vanished = 0
         """Pods that had succeeded and are gone."""
         self.started = 0
@@ -177,6 +184,12 @@ class ModelCluster(real.Cluster):
         uncounted = [pod for pod in self.pods() if not pod["metadata"].get("counted") and _costs_attempt(pod)]
         return sum(self.counted.values()) + len(uncounted)
 
+    @property
+    def told_failures(self) -> int:
+        """What the Job and the pods that are there tell of these: less, where one that was counted is gone."""
+        told = [pod for pod in self.pods() if pod["metadata"]["name"] in self.failed]
+        return max(sum(self.counted.values()), len(told))
+
     def cancel(self) -> None:
         """Somebody does not want the job any more."""
         self.change_climatejob(cancel=True)
@@ -200,13 +213,18 @@ class ModelCluster(real.Cluster):
         self.started += 1
         terminated = {
             "exitCode": exit_code,
-            "message": builders.success_text() if exit_code == 0 else "",
+            "message": builders.success_text() if exit_code == 0 else words_of(pod["metadata"]["name"]),
             "startedAt": pod["status"].get("startTime", self._time()),
             "finishedAt": self._time(),
         }
         conditions = [{"type": "DisruptionTarget", "status": "True"}] if disrupted else []
         phase = "Succeeded" if exit_code == 0 else "Failed"
         self._write_pod(pod, phase, {"terminated": terminated}, conditions)
+        ended = self.stored[PODS.plural][pod["metadata"]["name"]]
+        if exit_code:
+            self.pause_ends = self.seconds + FIRST_DELAY.total_seconds()
+        if not ended["metadata"].get("counted") and _costs_attempt(ended):
+            self.failed.append(ended["metadata"]["name"])
 
     def evict_finished_pod(self, pod: Manifest) -> None:
         """The node is drained when the runner has just finished: the pod fails although its container has not."""
@@ -226,6 +244,12 @@ class ModelCluster(real.Cluster):
             if pod in self.live_pods():
                 self.end_pod(pod, 143)
             elif pod["metadata"].get("counted") or _controller(pod) != self._job_uid():
+                self._remove(PODS, pod["metadata"]["name"])
+
+    def sweep_ended_pods(self) -> None:
+        """Pods that have ended are deleted for good, once the Job controller has counted them."""
+        for pod in self.pods():
+            if pod not in self.live_pods() and pod["metadata"].get("counted"):
                 self._remove(PODS, pod["metadata"]["name"])
 
     def collect_garbage(self) -> None:
@@ -254,6 +278,7 @@ class ModelCluster(real.Cluster):
         if job["status"] != before:
             self._store(JOBS, job)
         if not _judged(job) and not job["spec"].get("suspend") and not self.live_pods():
+            self.seconds = max(self.seconds, self.pause_ends)
             self._make_pod(uid)
 
     def _obey_suspension(self, job: Manifest, active: list[Manifest]) -> None:
@@ -367,6 +392,11 @@ class ModelCluster(real.Cluster):
 
     def _time(self) -> str:
         return builders.at(self.seconds)
+
+
+def words_of(pod: str) -> str:
+    """The end of the log of a pod that failed."""
+    return f"last words of {pod}"
 
 
 def _ended(climatejob: Manifest) -> bool:

@@ -1,20 +1,25 @@
 """The operator's own parts on the model of a cluster, driven step by step without an event loop."""
 
+import asyncio
 from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any
 
+from climatejobs.reports import Report
+from climatejobs_operator.acceptance import Refused, check
 from climatejobs_operator.cache import Cache
-from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS
+from climatejobs_operator.cluster import CLIMATEJOBS, JOBS
 from climatejobs_operator.expiry import Expiry
 from climatejobs_operator.intake import Intake
+from climatejobs_operator.jobs import Job
+from climatejobs_operator.pods import Pod
 from climatejobs_operator.pulse import Pulse
 from climatejobs_operator.queue import Limits, Line
 from climatejobs_operator.reconcile import Hindered, Outdated, Reconciler, Unhurried
 from climatejobs_operator.reports import Reports
 from climatejobs_operator.resync import Resync
 from climatejobs_operator.workqueue import WorkQueue
-from tests.unit.operator.builders import NOW, SETTINGS
+from tests.unit.operator.builders import NOW, OUTPUTS, SETTINGS
 from tests.unit.operator.model_cluster import NAME, Manifest, ModelCluster
 from tests.unit.operator.timetable import ManualTimetable
 
@@ -61,16 +66,31 @@ class ModelOperator:
             reports=self.reports,
             instance="test",
             now=lambda: NOW + timedelta(seconds=cluster.seconds),
+            slow=lambda: cluster.slow,
         )
         run(self.resync.compare())
 
     def deliver(self, kind: str, manifest: Manifest, *, deleted: bool) -> None:
-        take = {
-            CLIMATEJOBS.plural: self.intake.take_climatejob,
-            JOBS.plural: self.intake.take_job,
-            PODS.plural: self.intake.take_pod,
-        }[kind]
-        take(manifest, deleted=deleted)
+        if kind == CLIMATEJOBS.plural:
+            self.intake.take_climatejob(manifest, deleted=deleted)
+        elif kind == JOBS.plural:
+            self.intake.take_job(Job.model_validate(manifest), deleted=deleted)
+        else:
+            self.intake.take_pod(Pod.model_validate(manifest), deleted=deleted)
+
+    def take_result(self, manifest: Manifest) -> bool:
+        """A pod reports that it has published its result; whether it is believed."""
+        pod, report = Pod.model_validate(manifest), Report(outputs=OUTPUTS, seconds=1)
+        try:
+            check(pod, self.cache.observe(NAME), report)
+        except Refused:
+            return False
+
+        async def put() -> None:
+            self.reports.put_result(NAME, pod, report)
+
+        asyncio.run(put())
+        return True
 
     def catch_up(self) -> None:
         """Hear of everything there is, and act on it."""

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from climatejobs_operator.cluster import (
     CLIMATEJOBS,
@@ -19,6 +18,7 @@ from climatejobs_operator.cluster import (
     NotLeading,
     Refused,
 )
+from tests.unit.operator.serving import serve
 
 
 class Server:
@@ -44,10 +44,8 @@ def server() -> Server:
 
 @pytest.fixture
 async def cluster(server: Server) -> AsyncIterator[Cluster]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", server.handle)
-    async with TestServer(app) as running, aiohttp.ClientSession() as session:
-        yield Cluster(session, str(running.make_url("")).rstrip("/"), "climate")
+    async with serve(server.handle) as connected:
+        yield connected
 
 
 def test_paths_follow_the_group() -> None:
@@ -101,7 +99,7 @@ async def test_a_server_that_asks_to_be_left_alone_is_left_alone_by_all(server: 
 
 async def test_who_may_not_write_sends_nothing(server: Server) -> None:
     async with aiohttp.ClientSession() as session:
-        idle = Cluster(session, "http://127.0.0.1:9", "climate", write_seconds=lambda: 0.0)
+        idle = Cluster(session, "http://127.0.0.1:9", "climate", seconds_to_write=lambda: 0.0)
         for write in (idle.create(JOBS, {}), idle.delete(JOBS, "a", "uid"), idle.write_status(JOBS, "a", "1", {})):
             with pytest.raises(NotLeading):
                 await write
@@ -129,3 +127,12 @@ async def test_what_is_gone_needs_no_deletion(server: Server, cluster: Cluster, 
     body = server.requests[0][3]
     assert '"propagationPolicy": "Background"' in body
     assert '"preconditions": {"uid": "uid-1"}' in body
+
+
+async def test_how_long_writes_take_is_known(server: Server, cluster: Cluster) -> None:
+    assert cluster.write_seconds == 0
+    server.answers += [web.json_response({"metadata": {}}), web.json_response({})]
+    await cluster.get(JOBS, "a")
+    assert cluster.write_seconds == 0, "that was none"
+    await cluster.write_status(CLIMATEJOBS, "a", "41", {})
+    assert 0 < cluster.write_seconds < 30

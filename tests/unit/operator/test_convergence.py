@@ -6,10 +6,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from climatejobs.names import ExitCode
 from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS
-from tests.unit.operator.model_cluster import Died, Manifest, ModelCluster
+from climatejobs_operator.deferral import PATIENCE
+from tests.unit.operator.model_cluster import Died, Manifest, ModelCluster, words_of
 from tests.unit.operator.model_operator import ModelOperator, run
 
 KINDS = st.sampled_from([CLIMATEJOBS.plural, JOBS.plural, PODS.plural])
+EVICTED, DELETED = "evicted", "deleted"
+WAYS_TO_END: st.SearchStrategy[str | int] = st.sampled_from([1, 1, 137, 0, int(ExitCode.PERMANENT), EVICTED, DELETED])
+"""Exit codes of a pod, or what else befalls it."""
 ENDS = ("Succeeded", "Failed", "Cancelled")
 
 
@@ -54,13 +58,24 @@ class Life(RuleBasedStateMachine):
         waits = self.cluster.occupied and self.cluster.job is None
         self.operator.reconcile()
         self.operator.reconcile()
+        if self.cluster.slow:  # what can wait has been said after that time
+            self.cluster.seconds += PATIENCE.seconds
+            self.operator.reconcile()
         if waits:
             assert self.cluster.job is None, "there is one slot, and another job has it"
         if self.cluster.occupied and suspended and self.cluster.job is not None:
             assert self.cluster.job["spec"]["suspend"], "a job that was held does not go on without a slot"
         status = self.cluster.status
         if not self.robbed and self.cluster.job is not None and is_under_way(status):
-            assert status["attempts"] == min(self.cluster.failures + 1, self.max_attempts)
+            # A success that vanished before anybody had read it costs an attempt, unless a suspension stopped its pod.
+            # One is not told of before it is counted, where the pod of one before it is gone.
+            least = min(self.cluster.told_failures + 1, self.max_attempts)
+            most = min(self.cluster.failures + self.cluster.vanished + 1, self.max_attempts)
+            assert least <= status["attempts"] <= most
+            exact = self.cluster.told_failures == self.cluster.failures and not self.cluster.vanished
+            if "logTail" in status and exact:
+                attempt: int = status["error"]["attempt"]
+                assert status["logTail"] == words_of(self.cluster.failed[attempt - 1]), "those of that very attempt"
 
     @rule(after=st.integers(0, 4), carried_out=st.booleans())
     def reconcile_and_die(self, after: int, carried_out: bool) -> None:
@@ -70,6 +85,36 @@ class Life(RuleBasedStateMachine):
         except Died:
             self.operator = ModelOperator(self.cluster)
         self.cluster.dies = None
+
+    @rule(ways=st.lists(WAYS_TO_END, min_size=1, max_size=4), swept=st.booleans())
+    def be_away(self, ways: list[str | int], swept: bool) -> None:
+        """The operator is dead for more than an hour: pods end, are counted and retried, and are gone when it is back.
+
+        `swept` are pods that have been counted, as a cluster's collector of ended pods does it.
+        """
+        self.catch_up()
+        for way in ways:
+            self.cluster.seconds += 1000
+            self.cluster.control_job()
+            self.start_pod()
+            self._end_pods(way)
+            self.cluster.control_job()
+            self.cluster.collect_garbage()
+            self.cluster.stop_deleted_pods()
+            if swept:
+                self.cluster.sweep_ended_pods()
+        self.cluster.seconds += 3700
+        for stream in self.cluster.streams.values():
+            stream.clear()
+        self.operator = ModelOperator(self.cluster)
+        self.catch_up()
+
+    def _end_pods(self, way: str | int) -> None:
+        for pod in self.cluster.live_pods():
+            if way == DELETED:
+                self.cluster.delete_pod(pod)
+            else:
+                self.cluster.end_pod(pod, 143 if way == EVICTED else int(way), disrupted=way == EVICTED)
 
     @rule(kind=KINDS, count=st.integers(1, 5))
     def hear(self, kind: str, count: int) -> None:
@@ -119,6 +164,13 @@ class Life(RuleBasedStateMachine):
             self.cluster.start_pod(pod)
 
     @rule()
+    def report_result(self) -> None:
+        """The runner has published its result, and says so; how its pod ends is another matter."""
+        for pod in self.cluster.live_pods():
+            self.cluster.start_pod(pod)
+            self.operator.take_result(self.cluster.stored[PODS.plural][pod["metadata"]["name"]])
+
+    @rule()
     def evict_pod(self) -> None:
         for pod in self.cluster.live_pods():
             self.cluster.end_pod(pod, 143, disrupted=True)
@@ -133,6 +185,17 @@ class Life(RuleBasedStateMachine):
     def delete_pod(self) -> None:
         for pod in self.cluster.live_pods():
             self.cluster.delete_pod(pod)
+
+    @rule()
+    def fail_twice_and_lose_the_second_pod(self) -> None:
+        """It is deleted, counted and gone before anybody has looked, while the first is still there."""
+        self.control_job()
+        self.end_pod(1)
+        self.control_job()
+        self.delete_pod()
+        self.stop_deleted_pods()
+        self.control_job()
+        self.stop_deleted_pods()
 
     @precondition(lambda self: not self.robbed)
     @rule()
@@ -186,6 +249,11 @@ class Life(RuleBasedStateMachine):
     @rule(priority=st.integers(-1, 1))
     def change_priority(self, priority: int) -> None:
         self.cluster.change_climatejob(priority=priority)
+
+    @rule(slow=st.booleans())
+    def change_pace(self, slow: bool) -> None:
+        """From now on writes take long, or no longer do."""
+        self.cluster.slow = slow
 
     @rule()
     def let_time_pass(self) -> None:

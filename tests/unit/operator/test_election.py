@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from climatejobs_operator import lease as leases
+from climatejobs_operator.cluster import LEASES
 from climatejobs_operator.health import Health
 from climatejobs_operator.lease import DURATION_SECONDS, RENEW_DEADLINE_SECONDS
 from tests.unit.operator.candidates import NOW, Candidates
@@ -42,6 +43,16 @@ async def test_a_leader_that_ends_in_order_is_followed_at_once(candidates: Candi
     await first.release()
     assert candidates.leaders == []
     assert second.leader_address is None
+    assert await second.take()
+
+
+async def test_a_leader_that_ends_during_a_renewal_is_followed_at_once(candidates: Candidates) -> None:
+    """The renewal has come through, but its answer was not waited for."""
+    first, second = candidates.join("a"), candidates.join("b")
+    await first.take()
+    assert candidates.store.stored is not None
+    await candidates.store.replace(LEASES, candidates.store.stored)
+    await first.release()
     assert await second.take()
 
 

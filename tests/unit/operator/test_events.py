@@ -19,6 +19,9 @@ def test_an_event_is_valid_and_named_after_what_happened() -> None:
     again = build_event(Event(Reason.FAILED, "x" * 3000), subject, NOW, "operator-2")
     other = build_event(Event(Reason.FAILED, "y"), subject, NOW, "operator-1")
     assert first["metadata"] == again["metadata"] != other["metadata"]
+    later = subject.model_copy(update={"resource_version": "2"})
+    repeated = build_event(Event(Reason.FAILED, "x" * 3000), later, NOW, "operator-1")
+    assert repeated["metadata"] != first["metadata"]
     assert first["type"] == "Warning"
 
 

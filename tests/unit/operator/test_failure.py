@@ -1,9 +1,12 @@
 """From the state of a pod to a sentence: cause, evidence, what to do."""
 
+from pathlib import Path
+
 import pytest
 
 from climatejobs.errors import NoData
 from climatejobs.results import ResultDocument, describe_error
+from climatejobs_operator.error_details import Kind
 from climatejobs_operator.failure import (
     describe_attempt,
     describe_deadline,
@@ -37,6 +40,7 @@ def test_a_failed_pod_is_explained(pod: Pod, kind: str, words: str) -> None:
     error = describe_attempt(pod, 2, "512Mi")
     assert error.type == f"urn:climatejobs:error:{kind}"
     assert words in error.detail
+    assert (error.hint or "").endswith(".")
     assert error.attempt == 2
 
 
@@ -70,3 +74,9 @@ def test_a_quantity_is_doubled_in_its_own_words(quantity: str, doubled: str) -> 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (90, "1 min 30 s"), (21600, "6 h"), (90000, "1 d 1 h")])
 def test_a_duration_is_put_in_words(seconds: int, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_guide_says_what_it_means(kind: Kind) -> None:
+    guide = Path(__file__).parents[3] / "docs/how-to/run-jobs.md"
+    assert f"\n| {kind.title} |" in guide.read_text(encoding="utf-8")

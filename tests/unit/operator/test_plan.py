@@ -9,7 +9,7 @@ from climatejobs.names import Reason
 from climatejobs_operator.actions import AbandonPod, ConfirmGone, CreateJob, DeleteJob, DeletePod, LookAgain
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Obstacle, Place
-from climatejobs_operator.pods import Pod
+from climatejobs_operator.pods import Pod, PodSpec
 from tests.unit.operator.builders import (
     NOW,
     OUTPUTS,
@@ -19,6 +19,7 @@ from tests.unit.operator.builders import (
     RUNNING,
     SETTINGS,
     Manifest,
+    at,
     ended_pod,
     figures,
     make_climatejob,
@@ -198,6 +199,57 @@ class TestAFailedAttempt:
         assert plan.status.error is not None
         assert "gone before the cause could be read" in plan.status.error.detail
 
+    def test_is_not_told_with_the_cause_of_an_earlier_one(self) -> None:
+        """Its pod is gone, or has not been heard of yet, while that of an attempt before it is still there."""
+        earlier = ended_pod("pod-1", exit_code=137, reason="OOMKilled", finished=-60)
+        known = {
+            **RUNNING,
+            "attempts": 2,
+            "error": {"type": "urn:x", "title": "T", "detail": "it rained", "attempt": 1},
+            "logTail": "boom",
+        }
+        plan = plan_for(make_climatejob(status=known), make_job(failed=2), earlier)
+        assert figures(plan) == (Phase.RETRYING, 3)
+        assert plan.actions == (LookAgain("uid-of-job"),)
+        assert plan.status.error is not None
+        assert plan.status.error.detail == "attempt 2 failed, and its pod was gone before the cause could be read"
+        assert plan.status.log_tail is None
+        said = plan.status.to_manifest()
+        assert plan_for(make_climatejob(status=said), make_job(failed=2), earlier).actions == ()
+
+    def test_is_told_by_its_own_pod_when_that_of_an_earlier_one_has_been_cleared_away(self) -> None:
+        latest = ended_pod("pod-2", exit_code=137, reason="OOMKilled", finished=-2)
+        plan = plan_for(make_climatejob(status={**RUNNING, "attempts": 2}), make_job(failed=2), latest)
+        assert plan.status.error is not None
+        assert (plan.status.error.title, plan.status.error.attempt) == ("Out of memory", 2)
+        permanent = ended_pod("pod-2", exit_code=65, message=PERMANENT, finished=-60)
+        plan = plan_for(make_climatejob(status={**RUNNING, "attempts": 2}), make_job(failed=2), permanent)
+        assert figures(plan) == (Phase.FAILED, 2)
+        assert plan.status.error is not None
+        assert (plan.status.error.detail, plan.status.error.attempt) == ("the year 3000 has no data", 2)
+
+    def test_keeps_its_last_words_until_another_fails(self) -> None:
+        first = ended_pod("pod-1", exit_code=1, message="boom", finished=-60)
+        second = running_pod("pod-2")
+        running = plan_for(make_climatejob(status=RETRYING), make_job(failed=1), first, second).status.to_manifest()
+        assert running["logTail"] == "boom"
+        gone = plan_for(make_climatejob(status=running), make_job(failed=1), second)
+        assert gone.status.log_tail == "boom"
+        told = ended_pod("pod-2", exit_code=65, message=PERMANENT)
+        ended = plan_for(make_climatejob(status=running), make_job(failed=1), first, told)
+        assert ended.status.error is not None
+        assert (ended.status.error.attempt, ended.status.log_tail) == (2, None)
+
+    def test_for_want_of_memory_names_what_its_pod_had(self) -> None:
+        """Not what pods get since the installation was upgraded."""
+        container = {"name": "runner", "resources": {"limits": {"memory": "384Mi"}}}
+        pod = ended_pod(exit_code=137, reason="OOMKilled")
+        pod = pod.model_copy(update={"spec": PodSpec.model_validate({"containers": [container]})})
+        plan = plan_for(make_climatejob(status=RUNNING, maxAttempts=1), make_job(backoff_limit=0), pod)
+        assert plan.status.message == (
+            "The computation needed more than 384Mi of memory. Submit again with resources.memory=768Mi."
+        )
+
     def test_is_remembered_while_the_next_one_runs(self) -> None:
         failed = ended_pod("pod-1", exit_code=1)
         plan = plan_for(make_climatejob(status=RETRYING), make_job(failed=1), failed, running_pod("pod-2"))
@@ -320,6 +372,15 @@ class TestTheEnd:
         assert figures(plan) == (Phase.RETRYING, 2)
         assert plan.actions == (LookAgain("uid-of-job"), DeleteJob("job", "uid-of-batch-job"))
 
+    @pytest.mark.parametrize("suspended", [None, False], ids=["never suspended", "suspended once"])
+    def test_of_a_job_that_completed_unseen_is_accounted_for_once(self, suspended: bool | None) -> None:
+        """The Job is still heard of when the next attempt has been decided on."""
+        job = make_job(condition=("Complete", "CompletionsReached", ""), suspended=suspended)
+        said = plan_for(make_climatejob(status=RUNNING, maxAttempts=2), job).status.to_manifest()
+        plan = plan_for(make_climatejob(status=said, maxAttempts=2), job)
+        assert figures(plan) == (Phase.RETRYING, 2)
+        assert plan.events == ()
+
     def test_of_a_job_that_completed_unseen_at_its_last_attempt_is_failure(self) -> None:
         job = make_job(backoff_limit=0, condition=("Complete", "CompletionsReached", ""))
         plan = plan_for(make_climatejob(status=RUNNING, maxAttempts=1), job)
@@ -346,6 +407,15 @@ class TestACancellation:
         assert plan.status.phase is Phase.RUNNING
         assert plan.status.message == "Stopping: waiting for the pod to end."
         assert [event.reason for event in plan.events] == [Reason.CANCELLING]
+
+    def test_of_a_job_of_which_nothing_was_said_yet_is_told_of_its_attempt(self) -> None:
+        waiting: Manifest = {"phase": "Pending", "message": "Waiting in line, place 1."}
+        plan = plan_for(make_climatejob(cancel=True, status=waiting), make_job(), running_pod(started=-2))
+        assert figures(plan) == (Phase.PENDING, 1)
+        assert plan.status.started_at == NOW - timedelta(seconds=2)
+        failed = plan_for(make_climatejob(cancel=True, status=waiting), make_job(failed=1), running_pod())
+        assert figures(failed) == (Phase.PENDING, 2)
+        assert figures(plan_for(make_climatejob(cancel=True, status=waiting))) == (Phase.CANCELLED, None)
 
     def test_waits_for_pods_that_are_ending(self) -> None:
         plan = plan_for(make_climatejob(cancel=True, status=RUNNING), None, running_pod(deleting=20))
@@ -403,6 +473,15 @@ class TestALostNode:
     def test_is_given_up_in_the_end(self) -> None:
         plan = plan_for(make_climatejob(status=RUNNING), make_job(), running_pod(deleting=-120))
         assert plan.actions == (AbandonPod("pod-1", "uid-of-pod-1", "unknown"),)
+
+    def test_is_given_up_also_after_the_end(self) -> None:
+        ended = make_climatejob(status={**RUNNING, "phase": "Failed", "finishedAt": at(-30)})
+        job = make_job(condition=("FailureTarget", "DeadlineExceeded", "too long"))
+        waited_for = plan_for(ended, job, running_pod(deleting=-10))
+        assert waited_for.actions == ()
+        assert waited_for.wake_at == NOW - timedelta(seconds=10) + timedelta(seconds=SETTINGS.lost_pod_seconds)
+        lost = plan_for(ended, job, running_pod(deleting=-120))
+        assert lost.actions == (AbandonPod("pod-1", "uid-of-pod-1", "unknown"),)
 
     def test_is_given_up_once(self) -> None:
         plan = plan_for(make_climatejob(status=RUNNING), make_job(), running_pod(deleting=-120, grace=0))

@@ -90,6 +90,19 @@ def test_a_slot_that_was_promised_and_not_used_is_free_again() -> None:
     assert here.called == ["b"]
 
 
+def test_a_free_slot_whose_next_leaves_the_line_goes_to_the_one_behind() -> None:
+    """The next was called when the slot became free, and is cancelled before it comes."""
+    here = Installation(Limits(running=1))
+    for name in ("a", "b", "c"):
+        here.submit(name)
+    here.place("a")
+    here.start("a")
+    here.end("a")
+    here.submit("b", cancel=True)
+    assert here.called == ["b", "c"]
+    assert here.place("c") is None
+
+
 def test_a_job_that_cannot_start_for_now_does_not_keep_others_from_it() -> None:
     here = Installation(Limits(running=1))
     here.submit("a")

@@ -436,3 +436,15 @@ def test_nothing_is_remembered_of_what_expires_later_than_the_next_sweeps(
     cluster.change_climatejob(ttlSecondsAfterFinished=1201)
     operator.catch_up()
     assert len(operator.expiry) == 0
+
+
+def test_the_first_word_on_a_job_waits_while_writes_are_slow() -> None:
+    cluster = ModelCluster()
+    cluster.slow = True
+    operator = ModelOperator(cluster)
+    operator.reconcile()
+    assert cluster.job is not None
+    assert cluster.status == {}
+    cluster.seconds += 3
+    operator.reconcile()
+    assert (cluster.status["phase"], cluster.status["attempts"]) == ("Pending", 1)

@@ -92,6 +92,11 @@ class TestALookAtWhatIsLeft:
         assert find_next_look(make_job(), [running_pod()], None, NOW, SETTINGS) == NOW
         assert find_next_look(make_job(suspend=True), (), None, NOW, SETTINGS) == NOW
 
+    def test_is_due_when_a_pod_on_a_lost_node_is_to_be_given_up(self) -> None:
+        given_up_at = NOW + timedelta(seconds=SETTINGS.lost_pod_seconds - 20)
+        assert find_next_look(None, (running_pod(deleting=-20),), None, NOW, SETTINGS) == given_up_at
+        assert find_next_look(None, (running_pod(deleting=-20, grace=0),), None, NOW, SETTINGS) is None
+
     def test_is_not_due_for_a_job_that_is_about_to_be_judged(self) -> None:
         assert find_next_look(make_job(), [ended_pod(exit_code=0)], None, NOW, SETTINGS) is None
         assert find_next_look(None, (), None, NOW, SETTINGS) is None

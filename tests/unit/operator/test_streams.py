@@ -11,7 +11,7 @@ from climatejobs_operator.streams import MUTE_STREAMS, SILENT_SECONDS, Streams
 from tests.unit.operator.timetable import ManualTimetable
 
 REOPENING_SECONDS = 70.0
-"""After so many, kopf opens a stream anew that is still."""
+"""After so many, a stream that is still is opened anew."""
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from climatejobs.model import Phase
 from climatejobs.names import Reason
-from climatejobs_operator.actions import ConfirmGone, CreateJob, DeleteJob, ResumeJob, SuspendJob
+from climatejobs_operator.actions import ConfirmGone, CreateJob, DeleteJob, LookAgain, ResumeJob, SuspendJob
 from climatejobs_operator.observation import Place
 from tests.unit.operator.builders import (
     NOW,
@@ -92,6 +92,56 @@ def test_a_suspension_from_the_beginning_makes_no_job() -> None:
     plan = plan_for(make_climatejob(suspend=True), place=Place(3))
     assert (figures(plan), plan.actions) == ((Phase.SUSPENDED, None), ())
     assert plan_for(make_climatejob(suspend=True, process="bake")).status.phase is Phase.FAILED
+
+
+def test_a_suspension_leaves_what_fails_after_it_to_be_told_by_its_pod() -> None:
+    """Also where the Job controller has counted the pod, and let go of it, before anybody has looked."""
+    stopped = ended_pod("pod-1", exit_code=143, created=-40, deleting=-30, tracked=False)
+    failed = ended_pod("pod-2", exit_code=65, message=PERMANENT, created=-20, tracked=False)
+    resumed = make_job(suspended=False, started=-20, failed=1)
+    plan = plan_for(make_climatejob(status={**RETRYING, "attempts": 1}), resumed, stopped, failed)
+    assert figures(plan) == (Phase.FAILED, 1)
+    assert plan.status.error is not None
+    assert plan.status.error.detail == "the year 3000 has no data"
+
+
+def test_a_suspension_lends_no_cause_to_a_failure_whose_pod_is_gone() -> None:
+    """The pod of the failure before that one is still there; it was the last that was looked at."""
+    stopped = ended_pod("pod-1", exit_code=143, created=-140, deleting=-130, tracked=False)
+    earlier = ended_pod("pod-2", exit_code=137, reason="OOMKilled", created=-120, finished=-60, tracked=False)
+    resumed = make_job(suspended=False, started=-120, failed=2)
+    plan = plan_for(make_climatejob(status=RUNNING), resumed, stopped, earlier)
+    assert figures(plan) == (Phase.RETRYING, 3)
+    assert plan.actions == (LookAgain("uid-of-job"),)
+    assert plan.status.error is not None
+    assert plan.status.error.detail == "attempt 2 failed, and its pod was gone before the cause could be read"
+
+
+def test_a_suspension_takes_no_cause_from_a_failure_that_came_after_it() -> None:
+    before = ended_pod("pod-1", exit_code=1, created=-200, finished=-190, tracked=False)
+    stopped = ended_pod("pod-2", exit_code=143, created=-140, deleting=-130, tracked=False)
+    latest = ended_pod("pod-3", exit_code=137, reason="OOMKilled", created=-120, finished=-60, tracked=False)
+    resumed = make_job(suspended=False, started=-120, failed=2)
+    plan = plan_for(make_climatejob(status={**RUNNING, "attempts": 2}), resumed, before, stopped, latest)
+    assert figures(plan) == (Phase.RETRYING, 3)
+    assert plan.status.error is not None
+    assert (plan.status.error.title, plan.status.error.attempt) == ("Out of memory", 2)
+
+
+def test_a_suspension_that_ended_in_the_second_in_which_its_pod_was_made_makes_no_failure_of_that() -> None:
+    stopped = ended_pod(exit_code=143, created=-20, deleting=-20, tracked=False)
+    plan = plan_for(make_climatejob(status=RUNNING), make_job(suspended=False, started=-20), stopped)
+    assert figures(plan) == (Phase.RETRYING, 1)
+    assert plan.status.error is None
+
+
+def test_a_suspension_of_shares_ends_with_another_job_that_is_told_of() -> None:
+    held = make_job(**HELD, retries_per_index=2)
+    status = {**SUSPENDED, "attempts": 2, "error": {"type": "urn:x", "title": "T", "detail": "it rained", "attempt": 1}}
+    resumed = plan_for(make_climatejob(status=status, parallelism=2), held)
+    assert [event.note for event in resumed.events] == ["Resuming: waiting for a pod."]
+    going_on = make_climatejob(status=resumed.status.to_manifest(), parallelism=2)
+    assert [event.note for event in plan_for(going_on).events] == ["Made Job job"]
 
 
 def test_a_suspension_in_line_gives_the_place_up_and_takes_one_again() -> None:
