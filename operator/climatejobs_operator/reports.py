@@ -36,6 +36,8 @@ class Reports:
         self._timetable = Timetable(per_second)
         self._progress: dict[str, dict[int, tuple[str, Progress]]] = {}
         """By the index of the share: the latest, and the uid of the pod that it is of."""
+        self._told: dict[str, dict[int, tuple[str, Progress]]] = {}
+        """What the progress that was last asked for was made of."""
         self._results: dict[str, Reported] = {}
         self._waiting: dict[str, list[asyncio.Future[ClimateJobStatus | None]]] = {}
         cache.subscribe(self._follow)
@@ -71,9 +73,10 @@ class Reports:
         job = seen.own_job
         completed = find_completed(job, seen.pods) if job is not None else {}
         live = {pod.metadata.uid for pod in seen.live_pods}
+        self._told[name] = self._progress.get(name, {}).copy()
         reports = {
             index: progress if uid in live else progress.model_copy(update={"rate": None})
-            for index, (uid, progress) in self._progress.get(name, {}).items()
+            for index, (uid, progress) in self._told[name].items()
         }
         return combine(reports, seen.climatejob.spec.parallelism, completed)
 
@@ -85,6 +88,8 @@ class Reports:
         """A status was written, with that progress if it was time for it."""
         if progress is not None:
             self._timetable.note_written(name, self._clock())
+            if self._progress.get(name) != self._told.get(name):
+                self._timetable.book(name, self._clock())  # more was reported while this was being written
         if status.phase is not None and status.phase.terminal:
             self._settle(name, status)
 
@@ -94,6 +99,7 @@ class Reports:
 
     def _settle(self, name: str, status: ClimateJobStatus | None) -> None:
         self._progress.pop(name, None)
+        self._told.pop(name, None)
         self._results.pop(name, None)
         self._timetable.forget(name)
         for future in self._waiting.pop(name, []):

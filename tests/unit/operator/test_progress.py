@@ -133,6 +133,27 @@ class TestTheRate:
         assert retrying.status.progress == told(50)
 
 
+class TestNewsThatComeWhileOthersAreWritten:
+    def test_are_written_next(self) -> None:
+        times = [100.0]
+        reports = Reports(Cache(), lambda _name, _seconds: None, per_second=10, clock=lambda: times[0], now=lambda: NOW)
+        seen = Observation(make_climatejob(parallelism=2), JOB, (running_pod("a", index=0), running_pod("b", index=1)))
+        reports.put_progress("job", seen.pods[0], told(50))
+        written = reports.progress_of(seen)
+        assert written is not None
+        reports.put_progress("job", seen.pods[1], told(10))  # the write is on its way
+        reports.note_written("job", make_climatejob().status, written)
+        due = reports.due_seconds("job")
+        assert due is not None
+        assert 0.9 < due <= 1.1, "one write a second, of this job as of any other"
+        times[0] += due
+        following = reports.progress_of(seen)
+        assert following is not None
+        assert (written.done, following.done, following.total) == (None, 60, 200)
+        reports.note_written("job", make_climatejob().status, following)
+        assert reports.due_seconds("job") is None, "all is said"
+
+
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=8), st.sets(st.integers(0, 7)))
 def test_percent_is_always_one(percents: list[int], completed: set[int]) -> None:
     reports = {index: told(percent) for index, percent in enumerate(percents)}
