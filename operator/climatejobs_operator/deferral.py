@@ -15,6 +15,11 @@ PATIENCE = timedelta(seconds=3)
 """From the making of a Job to the first word on it, at most."""
 
 
+def is_slow(write_seconds: float, limit: float) -> bool:
+    """Whether writes, of which one takes so many seconds of late, are slow by a limit; none are by a limit of 0."""
+    return 0 < limit < write_seconds
+
+
 def find_latest_word(seen: Observation, now: datetime) -> datetime | None:
     """Until when nothing need be said, at a time when writes are slow; None where something is to be said now.
 

@@ -17,6 +17,7 @@ import kopf
 from climatejobs.outbound import read_allowance
 from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import Cluster
+from climatejobs_operator.deferral import is_slow
 from climatejobs_operator.deliveries import Deliveries
 from climatejobs_operator.expiry import Expiry
 from climatejobs_operator.following import follow_children
@@ -81,7 +82,7 @@ class Term:
             metrics=metrics,
             instance=settings.identity,
             now=lambda: datetime.now(UTC),
-            slow=lambda: 0 < settings.slow_write_seconds < cluster.write_seconds,
+            slow=lambda: is_slow(cluster.write_seconds, settings.slow_write_seconds),
         )
         self._deliveries = Deliveries(
             cluster,

@@ -64,6 +64,15 @@ async def test_a_list_is_read_page_by_page(server: Server, cluster: Cluster) -> 
     assert all(query["labelSelector"] == "a=b" for _, _, query, _ in server.requests)
 
 
+async def test_large_objects_are_read_in_smaller_pages(server: Server, cluster: Cluster) -> None:
+    for resource in (CLIMATEJOBS, JOBS, PODS):
+        server.answers.append(web.json_response({"metadata": {"resourceVersion": "7"}, "items": []}))
+        assert [page.items async for page in cluster.list_pages(resource)] == [()]
+    limits = [int(query["limit"]) for _, _, query, _ in server.requests]
+    assert limits == [resource.page_size for resource in (CLIMATEJOBS, JOBS, PODS)]
+    assert limits[0] > limits[1] == limits[2]
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [

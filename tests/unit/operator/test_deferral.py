@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from climatejobs.model import Progress
-from climatejobs_operator.deferral import PATIENCE, find_latest_word
+from climatejobs_operator.deferral import PATIENCE, find_latest_word, is_slow
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Observation, Reported
 from climatejobs_operator.pods import Pod
@@ -30,6 +30,12 @@ LATEST = NOW - timedelta(seconds=1) + PATIENCE
 def find(status: Manifest | None, job: Job | None, *pods: Pod, after: float = 0.0, **spec: Any) -> datetime | None:
     seen = Observation(make_climatejob(status=status, **spec), job, pods)
     return find_latest_word(seen, NOW + timedelta(seconds=after))
+
+
+def test_the_first_word_on_a_job_waits_where_writes_take_longer_than_the_limit_and_never_by_a_limit_of_0() -> None:
+    assert is_slow(0.051, 0.05)
+    assert not is_slow(0.05, 0.05)
+    assert not is_slow(60.0, 0)
 
 
 @pytest.mark.parametrize("status", [None, IN_LINE])
