@@ -29,10 +29,8 @@ class Place:
 
     number: int
     """From 1."""
-    announced_at: datetime | None = None
-    """When its status was last made to tell; None where that is not known."""
-    told_again: bool = True
-    """Whether it is told when it moves on."""
+    near_since: datetime | None = None
+    """Since when it is among the first in line and was not told that it moves on; None where it is none of them."""
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,8 @@ class Line:
         self._promised: set[str] = set()
         self._aside: set[str] = set()
         """Jobs that cannot use a slot for now, whatever their turn."""
-        self._announced: dict[str, datetime] = {}
+        self._near_since: dict[str, datetime] = {}
+        """Of those among the first: since when they have not been told that they move on."""
         cache.subscribe(self.follow)
 
     def follow(self, name: str) -> None:
@@ -115,7 +116,7 @@ class Line:
             if seen is None:
                 self._aside.discard(name)
 
-    def secure(self, name: str) -> Place | None:
+    def secure(self, name: str, now: datetime) -> Place | None:
         """Tell a job its place; None where it need not wait. Free slots are promised first, to all whose turn it is."""
         if name in self._aside:
             self._aside.remove(name)
@@ -130,7 +131,10 @@ class Line:
         if ticket is None:
             return None
         number = bisect_left(self._waiting, ticket) + 1
-        return Place(number, self._announced.get(name), told_again=number <= ANNOUNCED_PLACES)
+        if number > ANNOUNCED_PLACES:
+            self._near_since.pop(name, None)
+            return Place(number)
+        return Place(number, self._near_since.setdefault(name, now))
 
     def step_aside(self, name: str) -> None:
         """A job cannot use the slot it was promised before it is looked at again: the next one may."""
@@ -139,8 +143,8 @@ class Line:
 
     def note_announced(self, name: str, now: datetime) -> None:
         """A waiting job has been told its place."""
-        if name in self._tickets:
-            self._announced[name] = now
+        if name in self._near_since:
+            self._near_since[name] = now
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -176,16 +180,16 @@ class Line:
 
     def _enter(self, ticket: Ticket) -> None:
         if self._tickets.get(ticket.name) != ticket:
-            announced = self._announced.get(ticket.name)
+            near_since = self._near_since.get(ticket.name)
             self._leave(ticket.name)
             insort(self._waiting, ticket)
             insort(self._by_submitter.setdefault(ticket.submitter, []), ticket)
             self._tickets[ticket.name] = ticket
-            if announced is not None:
-                self._announced[ticket.name] = announced
+            if near_since is not None:
+                self._near_since[ticket.name] = near_since
 
     def _leave(self, name: str) -> None:
-        self._announced.pop(name, None)
+        self._near_since.pop(name, None)
         ticket = self._tickets.pop(name, None)
         if ticket is None:
             return

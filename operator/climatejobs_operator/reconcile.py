@@ -165,7 +165,7 @@ class Reconciler:
         if seen is not None:
             seen = replace(
                 seen,
-                place=self._line.secure(key),
+                place=self._line.secure(key, self._now()),
                 reported=self._reports.result_of(key),
                 progress=self._reports.progress_of(seen),
             )

@@ -108,8 +108,8 @@ class CrowdedLine(Line):
         super().__init__(cache, Limits(), call)
         self._full = full
 
-    def secure(self, name: str) -> Place | None:
-        return Place(1) if self._full() and name in self._tickets else super().secure(name)
+    def secure(self, name: str, now: datetime) -> Place | None:
+        return Place(1, now) if self._full() and name in self._tickets else super().secure(name, now)
 
 
 class MortalOperator:

@@ -88,7 +88,7 @@ class TestANewJob:
 
 class TestAJobInLine:
     def test_is_told_its_place_and_gets_no_batch_job(self) -> None:
-        plan = plan_for(make_climatejob(), place=Place(3))
+        plan = plan_for(make_climatejob(), place=Place(3, NOW))
         assert plan.actions == ()
         assert figures(plan) == (Phase.PENDING, None)
         assert plan.status.message == "Waiting in line, place 3."
@@ -100,17 +100,16 @@ class TestAJobInLine:
         [
             (Place(2, NOW - timedelta(seconds=59)), 3),
             (Place(2, NOW - timedelta(seconds=60)), 2),
-            (Place(2), 2),
-            (Place(101, NOW - timedelta(seconds=60), told_again=False), 3),
+            (Place(101), 3),
         ],
-        ids=["not within a minute", "after a minute", "after a restart", "not beyond the first hundred"],
+        ids=["not within a minute", "after a minute", "not beyond the first hundred"],
     )
     def test_hears_of_its_moving_on_once_a_minute(self, place: Place, said: int) -> None:
         waiting = make_climatejob(status=plan_for(make_climatejob(), place=Place(3)).status.to_manifest())
         plan = plan_for(waiting, place=place)
         assert plan.status.message == f"Waiting in line, place {said}."
         assert plan.events == ()
-        assert (plan.wake_at is None) is not place.told_again
+        assert (plan.wake_at is None) is (place.near_since is None)
 
     def test_whose_inputs_are_at_fault_fails_without_waiting(self) -> None:
         assert plan_for(make_climatejob(process="bake"), place=Place(3)).status.phase is Phase.FAILED

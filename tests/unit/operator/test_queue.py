@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import hypothesis.strategies as st
@@ -12,6 +13,7 @@ from hypothesis import given
 from climatejobs_operator.cache import Cache
 from climatejobs_operator.entries import Entry
 from climatejobs_operator.jobs import Job
+from climatejobs_operator.observation import Place
 from climatejobs_operator.queue import Limits, Line, Ticket, admit
 from tests.unit.operator.builders import NOW, make_climatejob, make_job, running_pod
 
@@ -47,7 +49,7 @@ class Installation:
         return make_job(name, owner=f"uid-of-{name}", version=int(self._next()))
 
     def place(self, name: str) -> int | None:
-        place = self.line.secure(name)
+        place = self.line.secure(name, NOW)
         return None if place is None else place.number
 
     def _next(self) -> str:
@@ -166,12 +168,34 @@ def test_whoever_comes_among_the_first_hundred_is_called_to_hear_of_it() -> None
     here.place("a")
     for number in range(102):
         here.submit(f"b-{number:03}")
-    last = here.line.secure("b-101")
-    assert last is not None
-    assert (last.number, last.told_again) == (102, False)
+    assert here.line.secure("b-101", NOW) == Place(102)
+    assert here.line.secure("b-100", NOW) == Place(101)
     here.submit("b-000", cancel=True)
     assert here.called == ["b-100"]
     assert len(here.line) == 101
+    assert here.line.secure("b-100", NOW) == Place(100, near_since=NOW)
+
+
+def test_whoever_is_among_the_first_is_told_again_a_minute_after_the_last_word_or_after_coming_there() -> None:
+    here, soon, later = Installation(Limits(running=1)), NOW + timedelta(seconds=30), NOW + timedelta(seconds=60)
+    for name in "abc":
+        here.submit(name)
+    here.place("a")
+    assert here.line.secure("c", NOW) == Place(2, near_since=NOW)
+    here.submit("b", priority=-1)
+    here.submit("c", priority=3)
+    assert here.line.secure("c", soon) == Place(1, near_since=NOW)
+    here.line.note_announced("c", later)
+    assert here.line.secure("c", later) == Place(1, near_since=later)
+    for number in range(100):
+        here.submit(f"urgent-{number}", priority=9)
+    assert here.line.secure("c", later) == Place(101)
+    here.line.note_announced("c", later)
+    assert here.line.secure("c", later) == Place(101), "it is none of the first, whatever it was told"
+    for number in range(100):
+        here.submit(f"urgent-{number}", priority=9, cancel=True)
+    much_later = later + timedelta(hours=1)
+    assert here.line.secure("c", much_later) == Place(1, near_since=much_later)
 
 
 tickets = st.lists(
