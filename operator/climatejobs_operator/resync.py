@@ -6,7 +6,7 @@ with which a watch begins, and one is made every resync period in any case.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from climatejobs_operator.cache import Cache, pod_job_name
@@ -22,7 +22,7 @@ from climatejobs_operator.shelf import HasMetadata, Shelf
 from climatejobs_operator.workqueue import Backoff, WorkQueue
 
 SETTLE_SECONDS = 10.0
-"""From a watch's list to the comparison that follows it; less where comparisons come more often than that."""
+"""From the last object of a watch's list to the comparison that follows it; less where comparisons come more often."""
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class Resync:
         period: float,
         *,
         count_put_right: Callable[[str, int], None] = lambda _kind, _number: None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._cluster = cluster
         self._cache = cache
@@ -46,12 +47,13 @@ class Resync:
         self._pulse = pulse
         self._period = period
         self._count_put_right = count_put_right
+        self._sleep = sleep
         self._relisted = asyncio.Event()
         self.synced = asyncio.Event()
         """Set once the cache holds all there is, so that decisions can be made from it."""
 
     def note_listing(self) -> None:
-        """A watch has begun with a list: what vanished before that, it does not know."""
+        """A watch hands on what it begins with, a list: what vanished before that, it does not know."""
         self._relisted.set()
 
     async def run(self, chance: Callable[[], float]) -> None:
@@ -64,7 +66,7 @@ class Resync:
             except ClusterError as error:
                 failures += 1
                 logger.warning("The comparison with the cluster failed: %s", error)
-                await asyncio.sleep(backoff.delay(failures, chance()))
+                await self._sleep(backoff.delay(failures, chance()))
                 continue
             failures = 0
             if not self.synced.is_set():
@@ -72,10 +74,21 @@ class Resync:
                 self._relisted.set()  # the watches list at about the same time, and need not find anything to tell of
             try:
                 await asyncio.wait_for(self._relisted.wait(), self._period * (0.9 + chance() / 5))
-                await asyncio.sleep(min(SETTLE_SECONDS, self._period))
             except TimeoutError:
                 continue
+            await self._settle()
+
+    async def _settle(self) -> None:
+        """Wait until the watches have handed on all they list, which takes a while where there are thousands.
+
+        Where they never come to an end of it, a comparison is due after its period in any case.
+        """
+        pause = min(SETTLE_SECONDS, self._period)
+        for _ in range(round(self._period / pause)):
             self._relisted.clear()
+            await self._sleep(pause)
+            if not self._relisted.is_set():
+                return
 
     async def compare(self) -> None:
         """One comparison; every job in hand is looked at afterwards."""
