@@ -15,10 +15,6 @@ from climatejobs_cluster.layout import STATE
 from climatejobs_cluster.requirements import network_plugins
 from climatejobs_cluster.supervisor import Supervisor
 
-GARBAGE_COLLECTION = {"GOGC": "300", "GOMEMLIMIT": "2GiB"}
-"""All components are Go programs. They share few CPUs with what is tested, and are given memory to spare them: as it
-is by default, collecting garbage is a fifth of what the API server does. Past the limit they collect as they need."""
-
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser()
@@ -42,11 +38,17 @@ def main(arguments: list[str]) -> int:
         )
         print(f"images are unpacked by the snapshotter {snapshotter}", flush=True)
     os.set_inheritable(options.lifeline, False)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     Supervisor(
         components=components.load((STATE / "components.json").read_text(encoding="utf-8")),
         logs=STATE / "logs",
         # Nothing of the person's own: a proxy setting, say, would send calls within the node out of it.
-        environment={"PATH": options.path, "HOME": str(STATE), "LANG": "C.UTF-8", **GARBAGE_COLLECTION},
+        environment={
+            "PATH": options.path,
+            "HOME": str(STATE),
+            "LANG": "C.UTF-8",
+            **components.collect_garbage(memory),
+        },
         lifeline=io.FileIO(options.lifeline),
     ).run()
     return 1

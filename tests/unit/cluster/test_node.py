@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from climatejobs_cluster import cgroups, images, manifests, requirements, status
+from climatejobs_cluster.components import collect_garbage
 from climatejobs_cluster.errors import ClusterError
 from climatejobs_cluster.launch import command
 from climatejobs_cluster.layout import NodePlan
@@ -23,6 +24,12 @@ def node(*, ready: str, taints: list[object] | None = None, message: str = "") -
         "spec": {"taints": taints},
         "status": {"conditions": [{"type": "Ready", "status": ready, "message": message}]},
     }
+
+
+def test_a_component_takes_no_more_memory_to_spare_cpu_than_a_quarter_of_the_machine_and_6_gib():
+    assert [collect_garbage(gib << 30)["GOMEMLIMIT"] for gib in (4, 16, 24, 256)] == [
+        f"{mib}MiB" for mib in (1024, 4096, 6144, 6144)
+    ]
 
 
 def test_cgroups_of_each_controller_in_the_old_hierarchy(tmp_path: Path):
