@@ -8,6 +8,7 @@ the usual variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_E
 import os
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 PUBLISHED = ".published"
 _RETRY: "RetryConfig" = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
 _STATUS = re.compile(r"status code: ([0-9]{3})")
+_PAUSES = (0.05, 0.2, 0.8, 3.0)
+"""Seconds from a write that was in another's way to the next try."""
 _AT_ONCE = 16
 """Objects that are copied at the same time."""
 
@@ -90,7 +93,7 @@ class BucketStorage:
     def replace(self, path: PurePosixPath, content: bytes, writer: str) -> None:
         """Put an object: nobody sees half of one."""
         del writer
-        obstore.put(self._objects, str(path), content)
+        _insist(lambda: obstore.put(self._objects, str(path), content))
 
     def replace_by(self, path: PurePosixPath, pieces: Iterable[bytes], writer: str) -> None:
         """Put an object in parts."""
@@ -102,15 +105,21 @@ class BucketStorage:
     def create(self, path: PurePosixPath, content: bytes, writer: str) -> bool:
         """Put an object on the condition that there is none."""
         del writer
-        try:
-            obstore.put(self._objects, str(path), content, mode="create", use_multipart=False)
-        except AlreadyExistsError:
-            return False
-        return True
+
+        def put() -> bool:
+            try:
+                obstore.put(self._objects, str(path), content, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                if not self.exists(path):
+                    raise
+                return False
+            return True
+
+        return _insist(put)
 
     def touch(self, path: PurePosixPath) -> float:
         """Put an empty object."""
-        obstore.put(self._objects, str(path), b"")
+        self.replace(path, b"", "")
         return obstore.head(self._objects, str(path))["last_modified"].timestamp()
 
     def remove(self, path: PurePosixPath) -> None:
@@ -137,7 +146,7 @@ class BucketStorage:
             raise FileNotFoundError(str(source))
 
         def copy(name: str) -> None:
-            obstore.copy(self._objects, str(source / name), str(target / name))
+            _insist(lambda: obstore.copy(self._objects, str(source / name), str(target / name)))
 
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             for _ in threads.map(copy, names):
@@ -169,6 +178,20 @@ class BucketStorage:
 
 def _marker(store: PurePosixPath) -> PurePosixPath:
     return store.with_name(store.name + PUBLISHED)
+
+
+def _insist[T](write: Callable[[], T]) -> T:
+    """Write, again where another operation is in the way of a write that does not ask whether there is an object.
+
+    S3 answers 409 then, which the client tells as that there is one. So does a gateway to a file system when somebody
+    deletes the last of what lies beside the object.
+    """
+    for pause in _PAUSES:
+        try:
+            return write()
+        except AlreadyExistsError:
+            time.sleep(pause)
+    return write()
 
 
 def _made_by(thread: ThreadPoolExecutor, pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -6,22 +6,25 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import httpx
 import numpy as np
 import pytest
 import uvicorn
+from obstore.exceptions import AlreadyExistsError
 
 from climatejobs import datasets
 from climatejobs_api.app import create_app
 from climatejobs_api.settings import Settings
+from climatejobs_runner.buckets import BucketStorage
 from tests.integration.runner.conftest import Json, Runner, contents, open_zarr, weather, write_netcdf
 from tests.object_store import BUCKET
 from tests.unit.api.memory_jobs import MemoryJobs
 
 HOURS = np.arange(24 * 40)
 DEADLINE_SECONDS = 10
+OBSTACLE = PurePosixPath("datasets/somewhere")
 
 
 @pytest.fixture
@@ -95,6 +98,50 @@ def test_what_is_wrong_with_the_store_is_told(
     assert answer.status == status
     assert f"the bucket {BUCKET} {words}" in answer.error["detail"]
     assert answer.error["hint"]
+
+
+class TestAWriteThatIsInAnothersWay:
+    """The store answers 409, as it does here where the name of an object is to become the prefix of another."""
+
+    @pytest.fixture
+    def storage(self, bucket_runner: Runner) -> BucketStorage:
+        assert bucket_runner.address is not None
+        storage = BucketStorage(bucket_runner.address.removeprefix("s3://"))
+        storage.replace(OBSTACLE, b"in the way", "")
+        return storage
+
+    @pytest.fixture
+    def pauses(self, storage: BucketStorage, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """What was waited; the obstacle is gone after the second time."""
+        pauses: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 2:
+                storage.remove(OBSTACLE)
+
+        monkeypatch.setattr(time, "sleep", sleep)
+        return pauses
+
+    def test_is_tried_again(self, storage: BucketStorage, pauses: list[float]) -> None:
+        storage.replace(OBSTACLE / "object", b"content", "")
+        assert storage.read(OBSTACLE / "object") == b"content"
+        assert len(pauses) == 2
+        assert pauses[0] < pauses[1]
+
+    def test_is_not_taken_for_an_object_that_is_there(self, storage: BucketStorage, pauses: list[float]) -> None:
+        assert storage.create(OBSTACLE / "object", b"one", "")
+        assert len(pauses) == 2
+        assert not storage.create(OBSTACLE / "object", b"other", "")
+        assert storage.read(OBSTACLE / "object") == b"one"
+        assert len(pauses) == 2, "that there is one is told at once"
+
+    def test_fails_where_it_stays_so(self, storage: BucketStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+        pauses: list[float] = []
+        monkeypatch.setattr(time, "sleep", pauses.append)
+        with pytest.raises(AlreadyExistsError):
+            storage.touch(OBSTACLE / "object")
+        assert 1 < sum(pauses) < 10
 
 
 def test_a_bucket_that_is_not_there_is_told(bucket_runner: Runner, tmp_path: Path) -> None:
