@@ -18,7 +18,6 @@ import argparse
 import asyncio
 import contextlib
 import itertools
-import os
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import cast
+
+import uvloop
 
 from api_server import ApiServer, Object
 from climatejobs import names
@@ -44,7 +45,7 @@ from job_controller import JobController
 from operator_process import OperatorProcess, busy_seconds, make_environment
 from targets import Target, report
 
-CLUSTER = "bench-control-plane"
+TOOL = (sys.executable, "-m", "climatejobs_cluster", "--name", "bench-control-plane")
 NAMESPACE = "default"
 MANY = "many"
 SLOTS = 40
@@ -66,29 +67,32 @@ def main() -> int:
         "--seconds", type=float, default=20, help="how long floor and throughput are measured; reactions twice as long"
     )
     options.add_argument("--profile", type=Path, help="write what the first operator spends its time on (for pstats)")
+    options.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     given = options.parse_args()
-    with control_plane() as kubeconfig, tempfile.TemporaryDirectory() as folder:
-        os.environ["KUBECONFIG"] = str(kubeconfig)
-        return asyncio.run(measure(Path(folder), given.waiting, given.seconds, given.profile))
+    if not given.inside:
+        with control_plane():
+            # Where a pod would be: from outside, every byte is passed on by a program that takes its share of the CPU.
+            inside = [*TOOL, "exec", "--", sys.executable, __file__, "--inside", *sys.argv[1:]]
+            return subprocess.run(inside, check=False).returncode
+    with tempfile.TemporaryDirectory() as folder:
+        return uvloop.run(measure(Path(folder), given.waiting, given.seconds, given.profile))
 
 
 @contextlib.contextmanager
-def control_plane() -> Generator[Path]:
-    """A control plane with our custom resource; its kubeconfig."""
-    tool = [sys.executable, "-m", "climatejobs_cluster", "--name", CLUSTER]
+def control_plane() -> Generator[None]:
+    """A control plane with our custom resource."""
     try:
-        subprocess.run([*tool, "up", "--control-plane", "--no-job-controller"], check=True)
-        found = subprocess.run([*tool, "kubeconfig"], check=True, capture_output=True, text=True)
-        kubeconfig = Path(found.stdout.strip())
-        access = Access.of(kubeconfig)
+        subprocess.run([*TOOL, "up", "--control-plane", "--no-job-controller"], check=True)
+        found = subprocess.run([*TOOL, "kubeconfig"], check=True, capture_output=True, text=True)
+        access = Access.of(Path(found.stdout.strip()))
         definition = custom_resource_definition()
         path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{names.PLURAL}.{names.GROUP}"
         access.apply(path, dict(definition))
         while not _is_established(access.get(path)):
             time.sleep(0.1)
-        yield kubeconfig
+        yield
     finally:
-        subprocess.run([*tool, "down"], check=True)
+        subprocess.run([*TOOL, "down"], check=True)
 
 
 def _is_established(definition: object) -> bool:
@@ -222,7 +226,7 @@ class Rates:
     operator: float
     script: float
     rest: float
-    """The API server, etcd and the way there; and whatever else the machine does."""
+    """The API server and etcd; and whatever else the machine does."""
 
 
 class Measurement:

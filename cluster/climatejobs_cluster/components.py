@@ -45,7 +45,7 @@ def collect_garbage(memory: int) -> dict[str, str]:
     They share few CPUs with what is tested, and are given memory to spare them: as it is by default, collecting is a
     fifth of what the API server does. Past a quarter of the machine's memory they collect as they need.
     """
-    return {"GOGC": "300", "GOMEMLIMIT": f"{min(memory // 4, 6 << 30) >> 20}MiB"}
+    return {"GOGC": "500", "GOMEMLIMIT": f"{min(memory // 4, 6 << 30) >> 20}MiB"}
 
 
 def dump(items: tuple[Component, ...]) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from random import SystemRandom
 
 import aiohttp
+import uvloop
 
 from climatejobs_operator.cluster import CLIMATEJOBS, Cluster, ClusterError
 from climatejobs_operator.election import Election
@@ -37,7 +38,7 @@ def main() -> int:
         sys.stderr.write(f"climatejobs-operator: {error}\n")
         return EX_CONFIG
     configure_logging(settings.log_level, settings.log_format)
-    asyncio.run(operate(settings, credentials))
+    uvloop.run(operate(settings, credentials))
     return 0
 
 
