@@ -18,6 +18,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from climatejobs import names
 from climatejobs_operator.averages import MovingAverage
+from climatejobs_operator.faults import describe
 
 type Manifest = Mapping[str, JsonValue]
 
@@ -109,6 +110,15 @@ class Bookmark:
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """A watch has told of an object that is not as it should be."""
+
+    name: str
+    version: str
+    fault: str
+
+
+@dataclass(frozen=True)
 class Page:
     """Part of a list."""
 
@@ -169,7 +179,7 @@ class Cluster:
         fields: str = "",
         seconds: float,
         silence: float | None = None,
-    ) -> AsyncIterator[Change[T] | Bookmark]:
+    ) -> AsyncIterator[Change[T] | Unreadable | Bookmark]:
         """What changes after `version`, until so many seconds have passed, or nothing has come for `silence` seconds.
 
         Raises `Expired` where that version is too old, and `ClusterError` for any other trouble.
@@ -337,16 +347,19 @@ async def _read_lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
         return
 
 
-def _read_change[T](line: bytes, change: type[Change[T]]) -> Change[T] | Bookmark:
+def _read_change[T](line: bytes, change: type[Change[T]]) -> Change[T] | Unreadable | Bookmark:
     try:
         return change.model_validate_json(line)
-    except ValidationError:
+    except ValidationError as error:
         event = json.loads(line)
         if event["type"] == "BOOKMARK":
             return Bookmark(event["object"]["metadata"]["resourceVersion"])
         if event["type"] == "ERROR":
             raise _error(event["object"].get("code", 500), json.dumps(event["object"]), None) from None
-        raise
+        metadata = event["object"]["metadata"]
+        if "name" not in metadata:
+            raise
+        return Unreadable(metadata["name"], metadata["resourceVersion"], describe(error))
 
 
 def _error(status: int, text: str, retry_after: str | None) -> ClusterError:

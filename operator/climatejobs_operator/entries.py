@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 from pydantic import ValidationError
 
 from climatejobs.model import TERMINAL_PHASES, ClimateJob, ClimateJobSpec, ClimateJobStatus, ObjectMeta
+from climatejobs_operator.faults import describe
 
 type Manifest = Mapping[str, object]
 
@@ -78,10 +79,7 @@ def read_entry(manifest: Manifest) -> Entry:
     try:
         return Entry(ClimateJob.from_manifest(manifest))
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-            for fault in error.errors(include_url=False)
-        )
+        faults = describe(error)
     metadata = ObjectMeta.model_validate(manifest["metadata"])
     try:
         status = ClimateJobStatus.model_validate(manifest.get("status") or {})

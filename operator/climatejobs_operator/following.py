@@ -9,8 +9,22 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from climatejobs_operator.children import MANAGED
-from climatejobs_operator.cluster import JOBS, PODS, Change, Cluster, ClusterError, Expired, Resource
+from climatejobs_operator.cluster import (
+    JOBS,
+    PODS,
+    Bookmark,
+    Change,
+    Cluster,
+    ClusterError,
+    Expired,
+    Resource,
+    Unreadable,
+)
+from climatejobs_operator.entries import identify
+from climatejobs_operator.faults import describe, leave_out
 from climatejobs_operator.intake import Intake
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.logs import fields
@@ -76,7 +90,12 @@ class Follower[T: (Job, Pod)]:
         version = ""
         async for page in self.cluster.list_pages(self.resource, labels=MANAGED):
             for manifest in page.items:
-                self.take(self.change.model_validate({"type": "ADDED", "object": manifest}))
+                try:
+                    change = self.change.model_validate({"type": "ADDED", "object": manifest})
+                except ValidationError as error:
+                    leave_out(self.resource.plural, identify(manifest).name, describe(error))
+                else:
+                    self.take(change)
             version = page.version
         self._version = version
         self.relisted()
@@ -87,11 +106,15 @@ class Follower[T: (Job, Pod)]:
         )
         async for change in changes:
             self._failures = 0
-            if isinstance(change, Change):
-                self.take(change)
-                self._version = change.object.metadata.resource_version
-            else:
-                self._version = change.version
+            match change:
+                case Change():
+                    self.take(change)
+                    self._version = change.object.metadata.resource_version
+                case Unreadable(name, version, fault):
+                    leave_out(self.resource.plural, name, fault)
+                    self._version = version
+                case Bookmark(version):
+                    self._version = version
 
 
 def follow_children(

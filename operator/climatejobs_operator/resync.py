@@ -9,10 +9,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 from climatejobs_operator.cache import Cache, pod_job_name
 from climatejobs_operator.children import MANAGED
 from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS, Cluster, ClusterError, Page, Resource
 from climatejobs_operator.entries import Entry, identify, read_entry
+from climatejobs_operator.faults import describe, leave_out
 from climatejobs_operator.handlers import LIVE
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.logs import fields
@@ -158,5 +161,9 @@ class _Comparison[T: HasMetadata]:
         for manifest in page.items:
             identity = identify(manifest)
             self.listed.add(identity.name)
-            if self.shelf.is_news(identity.name, identity.version):
+            if not self.shelf.is_news(identity.name, identity.version):
+                continue
+            try:
                 self.news.append(self.read(manifest))
+            except ValidationError as error:
+                leave_out(self.resource.plural, identity.name, describe(error))

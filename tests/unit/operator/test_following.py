@@ -233,6 +233,20 @@ async def test_a_change_may_be_large_and_come_in_pieces(cluster: Cluster, script
     assert [version for _, version, _ in heard] == ["8", "9"]
 
 
+async def test_an_object_that_is_not_as_it_should_be_is_left_out_and_told_of(
+    cluster: Cluster, script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd, odder = job(3, "odd"), job(8, "odder")
+    odd["spec"] = odder["spec"] = {"backoffLimit": "many"}
+    change = json.dumps({"type": "MODIFIED", "object": odder}).encode() + b"\n"
+    heard = await follow(cluster, script, page(7, odd, job(5)), [change], [told("MODIFIED", 9)])
+    assert heard == [("job", "5", False), ("job", "9", False)]
+    assert script.watched_from == ["7", "8", "9"]
+    assert (heard.relisted, heard.failed) == (1, 0)
+    words = "One of the jobs is not as it should be, and is left out of account: object.spec.backoffLimit"
+    assert [record.getMessage().rpartition(": ")[0] for record in caplog.records] == [words, words]
+
+
 async def test_what_cannot_be_read_is_trouble(cluster: Cluster, script: Script) -> None:
     nameless = json.dumps({"type": "ADDED", "object": {"metadata": {}}}).encode() + b"\n"
     for line in (nameless, b"no json\n"):
