@@ -111,7 +111,7 @@ class Bookmark:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A watch has told of an object that is not as it should be."""
+    """A watch has told of an object that cannot be read."""
 
     name: str
     version: str

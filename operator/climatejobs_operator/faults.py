@@ -1,4 +1,4 @@
-"""Objects that are not as they should be."""
+"""Objects that cannot be read."""
 
 import logging
 
@@ -19,5 +19,8 @@ def describe(error: ValidationError) -> str:
 def leave_out(plural: str, name: str, fault: str) -> None:
     """Tell that one object is left out of account: it must not keep the news of the others away."""
     logger.error(
-        "One of the %s is not as it should be, and is left out of account: %s", plural, fault, extra=fields(object=name)
+        "One of the %s cannot be read, and is left out of account until it is mended or deleted: %s",
+        plural,
+        fault,
+        extra=fields(object=name),
     )

@@ -243,8 +243,10 @@ async def test_an_object_that_is_not_as_it_should_be_is_left_out_and_told_of(
     assert heard == [("job", "5", False), ("job", "9", False)]
     assert script.watched_from == ["7", "8", "9"]
     assert (heard.relisted, heard.failed) == (1, 0)
-    words = "One of the jobs is not as it should be, and is left out of account: object.spec.backoffLimit"
-    assert [record.getMessage().rpartition(": ")[0] for record in caplog.records] == [words, words]
+    words = "One of the jobs cannot be read, and is left out of account until it is mended or deleted"
+    assert [record.getMessage().split(": ")[:2] for record in caplog.records] == [
+        [words, "object.spec.backoffLimit"]
+    ] * 2
 
 
 async def test_what_cannot_be_read_is_trouble(cluster: Cluster, script: Script) -> None:

@@ -67,4 +67,6 @@ async def test_a_pod_that_is_not_as_it_should_be_keeps_nobody_else_out_of_accoun
     assert [cache.pods.get(name) is None for name in ("odd", "pod-1")] == [True, False]
     assert len(cache.climatejobs) == 1
     (told,) = (record for record in caplog.records if record.levelname == "ERROR")
-    assert told.getMessage().startswith("One of the pods is not as it should be, and is left out of account: ")
+    assert told.getMessage().startswith(
+        "One of the pods cannot be read, and is left out of account until it is mended or deleted: "
+    )
