@@ -28,11 +28,11 @@ from climatejobs_operator.actions import (
     ResumeJob,
     SuspendJob,
 )
+from climatejobs_operator.announcements import Announcements
 from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import (
     CLIMATEJOBS,
     CORE_EVENTS,
-    EVENTS,
     JOBS,
     PODS,
     Cluster,
@@ -44,7 +44,6 @@ from climatejobs_operator.cluster import (
 )
 from climatejobs_operator.deferral import find_latest_word
 from climatejobs_operator.entries import read_entry
-from climatejobs_operator.events import Event, build_event
 from climatejobs_operator.expiry import Expiry
 from climatejobs_operator.intake import Intake
 from climatejobs_operator.job_manifest import build_job
@@ -95,8 +94,8 @@ class Reconciler:
         line: Line,
         expiry: Expiry,
         reports: Reports,
+        announcements: Announcements,
         metrics: Metrics | None = None,
-        instance: str,
         now: Callable[[], datetime],
         slow: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -108,9 +107,9 @@ class Reconciler:
         self._line = line
         self._expiry = expiry
         self._reports = reports
+        self._announcements = announcements
         self._metrics = metrics or Metrics()
         self._settings = settings
-        self._instance = instance
         self._now = now
         self._slow = slow
         self._refused_since: dict[str, datetime] = {}
@@ -351,7 +350,7 @@ class Reconciler:
             extra=_about(climatejob, plan, attempt=plan.status.attempts),
         )
         for event in plan.events:
-            await self._post(event, climatejob)
+            self._announcements.announce(event, metadata)
 
     async def _refresh(self, climatejob: ClimateJob) -> None:
         try:
@@ -362,16 +361,6 @@ class Reconciler:
             self._cache.end(entry.metadata.name, entry.metadata.version)
         else:
             self._cache.climatejobs.put(entry)
-
-    async def _post(self, event: Event, climatejob: ClimateJob) -> None:
-        """Post an event. It is news for people and never worth a failed reconciliation."""
-        manifest = build_event(event, climatejob.metadata, self._now(), self._instance)
-        try:
-            await self._cluster.create(EVENTS, manifest)
-        except Conflict:
-            return  # posted before
-        except ClusterError as error:
-            logger.warning("Event %s not posted: %s", event.reason, error, extra=fields(job=climatejob.metadata.name))
 
 
 def _about(climatejob: ClimateJob, plan: Plan, **more: object) -> Mapping[str, Mapping[str, object]]:

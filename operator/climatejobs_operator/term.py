@@ -15,6 +15,7 @@ import aiohttp
 import kopf
 
 from climatejobs.outbound import read_allowance
+from climatejobs_operator.announcements import Announcements
 from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import Cluster
 from climatejobs_operator.deferral import is_slow
@@ -70,6 +71,7 @@ class Term:
             cluster, cache, queue, self.pulse, settings.resync_seconds, count_put_right=metrics.count_put_right
         )
         self._registry = build_registry(intake, open_session, self._resync.note_listing)
+        self._announcements = Announcements(cluster, instance=settings.identity, now=lambda: datetime.now(UTC))
         self._reconciler = Reconciler(
             cluster,
             cache,
@@ -79,8 +81,8 @@ class Term:
             line=line,
             expiry=self._expiry,
             reports=reports,
+            announcements=self._announcements,
             metrics=metrics,
-            instance=settings.identity,
             now=lambda: datetime.now(UTC),
             slow=lambda: is_slow(cluster.write_seconds, settings.slow_write_seconds),
         )
@@ -101,6 +103,7 @@ class Term:
             self._resync.run(chance),
             self._expiry.run(chance),
             *(self._reconciler.work(self._resync.synced) for _ in range(self._settings.workers)),
+            *self._announcements.parts(),
             *self._deliveries.parts(self._settings.resync_seconds),
         ]
 

@@ -18,6 +18,7 @@ import aiohttp
 from climatejobs import names
 from climatejobs.reports import Report
 from climatejobs_operator.acceptance import Refused, check
+from climatejobs_operator.announcements import Announcements
 from climatejobs_operator.cache import Cache, pod_job_name
 from climatejobs_operator.children import MANAGED
 from climatejobs_operator.cluster import CLIMATEJOBS, JOBS, PODS, Cluster, Resource
@@ -134,6 +135,7 @@ class MortalOperator:
         cluster = Cluster(cast(aiohttp.ClientSession, session), server, namespace)
         self._resync = Resync(cluster, cache, self.queue, pulse, 600)
         settings = Settings(namespace=namespace, runner_image="runner:test", data_claim="data")
+        self._announcements = Announcements(cluster, instance="mortal", now=now)
         self._reconciler = Reconciler(
             cluster,
             cache,
@@ -143,7 +145,7 @@ class MortalOperator:
             line=CrowdedLine(cache, self.queue.add, full),
             expiry=Expiry(cluster, self.queue, settings, now=now),
             reports=reports,
-            instance="mortal",
+            announcements=self._announcements,
             now=now,
             slow=lambda: slow,
         )
@@ -151,7 +153,8 @@ class MortalOperator:
     @property
     def idle(self) -> bool:
         """Whether it has compared, and nothing is left to be looked at."""
-        return self._resync.synced.is_set() and len(self.queue) == 0 and self.queue.oldest_seconds() == 0
+        calm = len(self.queue) == len(self._announcements) == 0 and self.queue.oldest_seconds() == 0
+        return self._resync.synced.is_set() and calm
 
     async def take_result(self, pod_name: str, outputs: Manifest) -> None:
         """The runner in that pod reports a result; returns when it has an answer, or there is none within a second."""
@@ -166,7 +169,8 @@ class MortalOperator:
 
     async def run(self) -> None:
         """Operate until it dies."""
-        parts = [self._resync.run(lambda: 0.5), *(self._reconciler.work(self._resync.synced) for _ in range(2))]
+        reconciling = (self._reconciler.work(self._resync.synced) for _ in range(2))
+        parts = [self._resync.run(lambda: 0.5), *reconciling, self._announcements.work()]
         tasks = [asyncio.create_task(part) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -7,6 +7,7 @@ from typing import Any
 
 from climatejobs.reports import Report
 from climatejobs_operator.acceptance import Refused, check
+from climatejobs_operator.announcements import Announcements
 from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import CLIMATEJOBS, JOBS
 from climatejobs_operator.expiry import Expiry
@@ -55,6 +56,9 @@ class ModelOperator:
             now=lambda: NOW + timedelta(seconds=cluster.seconds),
         )
         self.resync = Resync(cluster, self.cache, queue, pulse, 600)
+        self.announcements = Announcements(
+            cluster, instance="test", now=lambda: NOW + timedelta(seconds=cluster.seconds)
+        )
         self.reconciler = Reconciler(
             cluster,
             self.cache,
@@ -64,7 +68,7 @@ class ModelOperator:
             line=line,
             expiry=self.expiry,
             reports=self.reports,
-            instance="test",
+            announcements=self.announcements,
             now=lambda: NOW + timedelta(seconds=cluster.seconds),
             slow=lambda: cluster.slow,
         )
@@ -108,6 +112,8 @@ class ModelOperator:
             except (Outdated, Unhurried):
                 continue
             except Hindered:
-                return
+                pass
+            while len(self.announcements):
+                run(self.announcements.post_next())
             return
         raise AssertionError("the operator goes round in circles")

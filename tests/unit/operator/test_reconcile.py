@@ -305,6 +305,14 @@ def test_the_error_of_a_pod_that_is_gone_before_anybody_looked_is_kept(
     assert cluster.status["attempts"] == 2
 
 
+def test_no_look_at_a_job_waits_for_its_events(cluster: ModelCluster, operator: ModelOperator) -> None:
+    run(operator.reconciler.reconcile("job"))
+    assert cluster.status["attempts"] == 1
+    assert reasons(cluster) == []
+    run(operator.announcements.post_next())
+    assert reasons(cluster) == ["JobCreated"]
+
+
 def test_an_event_that_cannot_be_posted_does_no_harm(cluster: ModelCluster, operator: ModelOperator) -> None:
     create = cluster.create
 

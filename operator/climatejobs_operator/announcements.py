@@ -1,0 +1,73 @@
+"""Posts the events, beside the work that they tell of: news for people never keeps a job waiting.
+
+Each is on its way within milliseconds where the API server has time. Where it has none, a few are posted at a time, and
+the others stand in line, with the time at which what they tell of happened.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+
+from climatejobs.model import ObjectMeta
+from climatejobs_operator.cluster import EVENTS, Cluster, ClusterError, Conflict, Manifest
+from climatejobs_operator.events import Event, build_event
+from climatejobs_operator.logs import fields
+
+POSTERS = 8
+"""Events that are posted at the same time."""
+MAX_WAITING = 1000
+"""Events in line. Where the API server is away for long, those that come then are not posted."""
+
+logger = logging.getLogger(__name__)
+
+
+class Announcements:
+    """Events, in a line of their own. For use within one event loop."""
+
+    def __init__(self, cluster: Cluster, *, instance: str, now: Callable[[], datetime]) -> None:
+        self._cluster = cluster
+        self._instance = instance
+        self._now = now
+        self._line = asyncio.Queue[tuple[Event, ObjectMeta, Manifest]]()
+        self._pending = 0
+
+    def announce(self, event: Event, subject: ObjectMeta) -> None:
+        """Have an event posted that tells what has just happened, when `subject` was as it is."""
+        if self._pending >= MAX_WAITING:
+            _warn(event, subject, f"{self._pending} others stand in line")
+            return
+        self._pending += 1
+        self._line.put_nowait((event, subject, build_event(event, subject, self._now(), self._instance)))
+
+    def parts(self) -> list[Coroutine[None, None, None]]:
+        """What runs for as long as events are posted."""
+        return [self.work() for _ in range(POSTERS)]
+
+    async def work(self) -> None:
+        """Post for ever."""
+        while True:
+            try:
+                await self.post_next()
+            except Exception:
+                logger.exception("Unexpected failure; an event is not posted")
+
+    async def post_next(self) -> None:
+        """Post the next event. One that cannot be posted is told of in the log, and never worth more than that."""
+        event, subject, manifest = await self._line.get()
+        try:
+            await self._cluster.create(EVENTS, manifest)
+        except Conflict:
+            pass  # posted before
+        except ClusterError as error:
+            _warn(event, subject, str(error))
+        finally:
+            self._pending -= 1
+
+    def __len__(self) -> int:
+        """Events that are not posted yet."""
+        return self._pending
+
+
+def _warn(event: Event, subject: ObjectMeta, why: str) -> None:
+    logger.warning("Event %s not posted: %s", event.reason, why, extra=fields(job=subject.name))
