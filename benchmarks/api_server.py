@@ -11,7 +11,8 @@ from climatejobs_operator.login import Credentials
 
 type Object = dict[str, Any]
 
-_MERGE = "application/merge-patch+json"
+_MERGE = "application/strategic-merge-patch+json"
+"""How the scheduler, the kubelet and the Job controller change pods."""
 _PROTOBUF = "application/vnd.kubernetes.protobuf"
 """What Kubernetes' own components ask for: an answer that costs the API server less than JSON does."""
 _ADDED = b'{"type":"ADDED"'
@@ -42,7 +43,7 @@ class ApiServer:
         await self._send("PUT", path, body, "application/json")
 
     async def merge(self, path: str, body: Mapping[str, Any]) -> None:
-        """Merge into an object. The answer is not looked at, which would cost more than it tells."""
+        """Merge into a built-in object. The answer is not looked at, which would cost more than it tells."""
         await self._send("PATCH", path, body, _MERGE)
 
     async def remove(self, path: str) -> None:
@@ -58,17 +59,20 @@ class ApiServer:
             await asyncio.sleep(0.2)
 
     async def watch_additions(self, path: str) -> AsyncIterator[Object]:
-        """Everything there is, and that is made from then on. Changes are not even read."""
-        query = {"watch": "true"}
-        async with self._session.get(self._server + path, params=query, timeout=_NO_LIMIT) as answer:
-            answer.raise_for_status()
-            buffer = b""
-            async for chunk in answer.content.iter_any():
-                *lines, buffer = (buffer + chunk).split(b"\n")
-                for line in lines:
-                    if line.startswith(_ADDED):
-                        yield json.loads(line)["object"]
-        raise RuntimeError(f"the watch of {path} ended")
+        """Everything there is, and that is made from then on. Changes are not even read.
+
+        The API server ends a watch that does not keep up for a moment; the next one begins with everything again.
+        """
+        while True:
+            query = {"watch": "true"}
+            async with self._session.get(self._server + path, params=query, timeout=_NO_LIMIT) as answer:
+                answer.raise_for_status()
+                buffer = b""
+                async for chunk in answer.content.iter_any():
+                    *lines, buffer = (buffer + chunk).split(b"\n")
+                    for line in lines:
+                        if line.startswith(_ADDED):
+                            yield json.loads(line)["object"]
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None, content_type: str) -> bytes:
         """One request that has to succeed; its answer."""
