@@ -5,7 +5,9 @@ for others, those words wait for a moment, so that only what comes to replace th
 of the present sooner that way, because less of the past stands in line before it.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from math import inf
 
 from climatejobs.model import Phase
 from climatejobs_operator.jobs import Job
@@ -13,11 +15,26 @@ from climatejobs_operator.observation import Observation
 
 PATIENCE = timedelta(seconds=3)
 """From the making of a Job to the first word on it, at most."""
+LINGER_SECONDS = 30.0
+"""For so long after writes were slow, they count as slow: what the waiting has saved would make them so again."""
 
 
-def is_slow(write_seconds: float, limit: float) -> bool:
-    """Whether writes, of which one takes so many seconds of late, are slow by a limit; none are by a limit of 0."""
-    return 0 < limit < write_seconds
+class Slowness:
+    """Whether the API server is slow to write, or was a moment ago."""
+
+    def __init__(self, write_seconds: Callable[[], float], limit: float, clock: Callable[[], float]) -> None:
+        """`write_seconds` tells how long a write takes of late; by a `limit` of 0 seconds none is ever slow."""
+        self._write_seconds = write_seconds
+        self._limit = limit
+        self._clock = clock
+        self._slow_at = -inf
+
+    def is_felt(self) -> bool:
+        """Whether what can wait has to."""
+        now = self._clock()
+        if 0 < self._limit < self._write_seconds():
+            self._slow_at = now
+        return now - self._slow_at < LINGER_SECONDS
 
 
 def find_latest_word(seen: Observation, now: datetime) -> datetime | None:

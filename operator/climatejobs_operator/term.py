@@ -18,7 +18,7 @@ from climatejobs.outbound import read_allowance
 from climatejobs_operator.announcements import Announcements
 from climatejobs_operator.cache import Cache
 from climatejobs_operator.cluster import Cluster
-from climatejobs_operator.deferral import is_slow
+from climatejobs_operator.deferral import Slowness
 from climatejobs_operator.deliveries import Deliveries
 from climatejobs_operator.expiry import Expiry
 from climatejobs_operator.following import follow_children
@@ -84,7 +84,7 @@ class Term:
             announcements=self._announcements,
             metrics=metrics,
             now=lambda: datetime.now(UTC),
-            slow=lambda: is_slow(cluster.write_seconds, settings.slow_write_seconds),
+            slow=Slowness(lambda: cluster.write_seconds, settings.slow_write_seconds, time.monotonic).is_felt,
         )
         self._deliveries = Deliveries(
             cluster,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from climatejobs.model import Progress
-from climatejobs_operator.deferral import PATIENCE, find_latest_word, is_slow
+from climatejobs_operator.deferral import PATIENCE, Slowness, find_latest_word
 from climatejobs_operator.jobs import Job
 from climatejobs_operator.observation import Observation, Reported
 from climatejobs_operator.pods import Pod
@@ -32,10 +32,24 @@ def find(status: Manifest | None, job: Job | None, *pods: Pod, after: float = 0.
     return find_latest_word(seen, NOW + timedelta(seconds=after))
 
 
+def felt(limit: float, *measured: tuple[float, float]) -> list[bool]:
+    """Whether slowness is felt, at each of these times (s) when a write takes so long (s)."""
+    time = seconds = 0.0
+    slowness = Slowness(lambda: seconds, limit, lambda: time)
+    found: list[bool] = []
+    for time, seconds in measured:  # noqa: B007 - read by the two above
+        found.append(slowness.is_felt())
+    return found
+
+
 def test_the_first_word_on_a_job_waits_where_writes_take_longer_than_the_limit_and_never_by_a_limit_of_0() -> None:
-    assert is_slow(0.051, 0.05)
-    assert not is_slow(0.05, 0.05)
-    assert not is_slow(60.0, 0)
+    assert felt(0.05, (0, 0.05), (1, 0.051)) == [False, True]
+    assert felt(0, (0, 60.0)) == [False]
+
+
+def test_the_first_word_on_a_job_waits_for_some_time_after_writes_were_slow() -> None:
+    assert felt(0.05, (100, 0.06), (129, 0.01), (130, 0.01)) == [True, True, False]
+    assert felt(0.05, (100, 0.06), (120, 0.06), (149, 0.01), (150, 0.01)) == [True, True, True, False]
 
 
 @pytest.mark.parametrize("status", [None, IN_LINE])
