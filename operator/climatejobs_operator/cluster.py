@@ -220,46 +220,23 @@ class Cluster:
     async def write_status(self, resource: Resource, name: str, version: str, status: Manifest) -> Manifest:
         """Replace the status of an object that is still at `version`; raises `Conflict` where it is not."""
         # A JSON patch replaces the status as a whole, so members that are gone need no nulls, and nulls in results
-        # are kept (a merge patch would read them as deletions). Naming the resourceVersion makes it conditional:
-        # what was decided from an outdated spec, such as one not yet cancelled, is refused. Server-side apply would
-        # bring managedFields as large as the status, and a second owner that this status never has.
-        patch: list[JsonValue] = [
-            {"op": "add", "path": "/metadata/resourceVersion", "value": version},
-            {"op": "add", "path": "/status", "value": dict(status)},
-        ]
-        return await self._call(
-            "PATCH",
-            resource.path(self._namespace, name, "status"),
-            body=patch,
-            content_type="application/json-patch+json",
-        )
+        # are kept (a merge patch would read them as deletions). Server-side apply would bring managedFields as large as
+        # the status, and a second owner that this status never has.
+        return await self._patch(resource.path(self._namespace, name, "status"), version, {"/status": dict(status)})
 
     async def patch_status(
         self, resource: Resource, name: str, version: str, members: Mapping[str, JsonValue]
     ) -> Manifest:
         """Set members of the status of an object that is still at `version`; raises `Conflict` where it is not."""
-        patch: list[JsonValue] = [
-            {"op": "add", "path": "/metadata/resourceVersion", "value": version},
-            *({"op": "add", "path": f"/status/{member}", "value": value} for member, value in members.items()),
-        ]
-        return await self._call(
-            "PATCH",
-            resource.path(self._namespace, name, "status"),
-            body=patch,
-            content_type="application/json-patch+json",
-        )
+        values = {f"/status/{member}": value for member, value in members.items()}
+        return await self._patch(resource.path(self._namespace, name, "status"), version, values)
 
     async def change_spec(
         self, resource: Resource, name: str, version: str, members: Mapping[str, JsonValue]
     ) -> Manifest:
         """Set members of the spec of an object that is still at `version`; raises `Conflict` where it is not."""
-        patch: list[JsonValue] = [
-            {"op": "add", "path": "/metadata/resourceVersion", "value": version},
-            *({"op": "add", "path": f"/spec/{member}", "value": value} for member, value in members.items()),
-        ]
-        return await self._call(
-            "PATCH", resource.path(self._namespace, name), body=patch, content_type="application/json-patch+json"
-        )
+        values = {f"/spec/{member}": value for member, value in members.items()}
+        return await self._patch(resource.path(self._namespace, name), version, values)
 
     async def merge_status(self, resource: Resource, name: str, uid: str, status: Manifest) -> None:
         """Merge members into the status of a built-in object, conditions by type; one that is gone is no error."""
@@ -293,6 +270,16 @@ class Cluster:
             await self._call("DELETE", resource.path(self._namespace, name), body=body)
         except (NotFound, Conflict):
             return  # gone, or another object has its name
+
+    async def _patch(self, path: str, version: str, values: Mapping[str, JsonValue]) -> Manifest:
+        """Set values by their JSON pointers; raises `Conflict` where the object is not at `version` any more."""
+        # Naming the resourceVersion makes it conditional: what was decided from an outdated spec, such as one not yet
+        # cancelled, is refused.
+        patch: list[JsonValue] = [
+            {"op": "add", "path": pointer, "value": value}
+            for pointer, value in {"/metadata/resourceVersion": version, **values}.items()
+        ]
+        return await self._call("PATCH", path, body=patch, content_type="application/json-patch+json")
 
     async def _call(
         self,
