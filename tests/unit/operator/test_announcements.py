@@ -17,7 +17,7 @@ SUBJECT = make_climatejob().metadata
 
 
 class Board(real.Cluster):
-    """An API server that takes events, once it has been asked for as many as it has troubles."""
+    """An API server that takes events, but for the first ones: as many as it has troubles."""
 
     def __init__(self, *troubles: Exception) -> None:
         self.posted: list[dict[str, Any]] = []
@@ -46,8 +46,8 @@ class Board(real.Cluster):
             await self._changed.wait_for(lambda: len(self.posted) == count)
 
 
-def make(board: Board, now: datetime = NOW) -> Announcements:
-    return Announcements(board, instance="operator-1", now=lambda: now)
+def make(board: Board) -> Announcements:
+    return Announcements(board, instance="operator-1", now=lambda: NOW)
 
 
 def post_all(board: Board, announcements: Announcements, count: int) -> None:
