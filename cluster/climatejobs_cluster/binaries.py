@@ -54,8 +54,9 @@ def version_flags(version: str) -> str:
 def source_digest(folder: Path = NODE_MODULE) -> str:
     """A short name of exactly these sources."""
     digest = hashlib.sha256()
-    for name in ("go.mod", "go.sum", "main.go"):
-        digest.update((folder / name).read_bytes())
+    for path in sorted(folder.iterdir()):
+        if path.suffix in {".go", ".mod", ".sum"}:
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:10]
 
 

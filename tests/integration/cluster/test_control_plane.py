@@ -4,6 +4,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -61,6 +62,17 @@ def test_kubectl_works_inside(tool: Tool, name: str):
 
 def test_the_exit_status_of_a_program_is_passed_on(tool: Tool, name: str):
     tool.run(name, "exec", "--", "sh", "-c", "exit 7", expect=7)
+
+
+def test_the_heap_of_the_api_server_is_on_huge_pages(tool: Tool, name: str):
+    setting = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not setting.exists() or "[never]" in setting.read_text():
+        pytest.skip("this machine gives no huge pages")
+    # Processes without a program are the kernel's.
+    script = "for p in /proc/[0-9]*; do case $(readlink $p/exe) in *node) cat $p/comm $p/smaps_rollup;; esac; done"
+    words = tool.run(name, "exec", "--", "sh", "-c", script).split()
+    heap = words[words.index("kube-apiserver") :]
+    assert int(heap[heap.index("AnonHugePages:") + 1]) > 0
 
 
 def test_jobs_get_pods(access: Access):

@@ -47,7 +47,12 @@ def test_other_sources_are_another_build(tmp_path: Path):
         (tmp_path / name).write_text("a", encoding="utf-8")
     before = binaries.source_digest(tmp_path)
     (tmp_path / "main.go").write_text("b", encoding="utf-8")
-    assert binaries.source_digest(tmp_path) != before
+    changed = binaries.source_digest(tmp_path)
+    (tmp_path / "another.go").write_text("c", encoding="utf-8")
+    assert len({before, changed, binaries.source_digest(tmp_path)}) == 3
+    (tmp_path / "another.go").unlink()
+    (tmp_path / "README.md").write_text("no source", encoding="utf-8")
+    assert binaries.source_digest(tmp_path) == changed
 
 
 def test_the_checksums_of_the_module_hold():
