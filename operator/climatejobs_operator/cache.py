@@ -40,6 +40,10 @@ class Cache:
         entry = self.climatejobs.get(name)
         return self.observe_entry(entry) if entry is not None else None
 
+    def lacks_job(self, name: str) -> bool:
+        """Whether there is a ClimateJob of that name that has not ended, and no Job."""
+        return self.climatejobs.get(name) is not None and self.jobs.get(name) is None
+
     def observe_entry(self, entry: Entry) -> Observation:
         """A ClimateJob, held here or not, with what belongs to it."""
         job = self.jobs.get(entry.metadata.name)

@@ -52,9 +52,9 @@ class Term:
         self._credentials = credentials
         self._settings = settings
         self._metrics = metrics
-        queue = WorkQueue(asyncio.get_running_loop(), chance)
-        self.pulse = Pulse(queue, time.monotonic)
         cache = Cache()
+        queue = WorkQueue(asyncio.get_running_loop(), chance, starts=cache.lacks_job)
+        self.pulse = Pulse(queue, time.monotonic)
         errands = WorkQueue(asyncio.get_running_loop(), chance)
         self._intake = intake = Intake(cache, queue, self.pulse, owes=errands.add)
         line = Line(cache, Limits(settings.max_running, settings.max_running_per_submitter), queue.add)

@@ -2,10 +2,13 @@
 
 The queue knows keys and times, nothing of jobs. A key that is added while it is worked on comes round again
 afterwards, so no change is overlooked. A patient key waits until no other is left: a look at thousands of jobs that
-have nothing to do must not keep one from starting.
+have nothing to do must not keep one from starting. And where writes take long, jobs that are to start do not stand
+behind all of which something is to be said: every other key that is taken is one that starts something, if there is
+any, and no more than every other one, so that neither waits for the other to come to an end.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -55,15 +58,18 @@ class WorkQueue:
     timetable: Timetable
     chance: Callable[[], float]
     backoff: Backoff = field(default_factory=Backoff)
-    _line: asyncio.PriorityQueue[tuple[bool, int, str]] = field(
-        default_factory=asyncio.PriorityQueue[tuple[bool, int, str]], init=False
-    )
-    """Whether the key is patient, its number, and the key; an entry whose key has come by another is void."""
-    _entries: int = field(default=0, init=False)
-    _urgent: dict[str, float] = field(default_factory=dict[str, float], init=False)
-    """Keys in line, and since when."""
-    _patient: set[str] = field(default_factory=set[str], init=False)
+    starts: Callable[[str], bool] = lambda _key: False
+    """Whether a look at this key may start something."""
+    _starting: OrderedDict[str, float] = field(default_factory=OrderedDict[str, float], init=False)
+    """Keys in line of which a look may start something, and since when."""
+    _going_on: OrderedDict[str, float] = field(default_factory=OrderedDict[str, float], init=False)
+    """All others in line, and since when."""
+    _patient: OrderedDict[str, float] = field(default_factory=OrderedDict[str, float], init=False)
     """Keys that come when no other is left."""
+    _in_line: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0), init=False)
+    """As many as there are keys in line."""
+    _started_last: bool = field(default=False, init=False)
+    """Whether the key that was taken last was one of those that start something."""
     _working: dict[str, float] = field(default_factory=dict[str, float], init=False)
     """Keys at work, and since when."""
     _again: dict[str, bool] = field(default_factory=dict[str, bool], init=False)
@@ -74,16 +80,14 @@ class WorkQueue:
     def add(self, key: str, *, patient: bool = False) -> None:
         """Look at this key as soon as possible; a patient one once no other is in line."""
         self._drop_timer(key)
+        stands = key in self._starting or key in self._going_on or (patient and key in self._patient)
         if key in self._working:
             self._again[key] = patient and self._again.get(key, True)
-        elif key not in self._urgent and not (patient and key in self._patient):
-            if patient:
-                self._patient.add(key)
-            else:
-                self._patient.discard(key)
-                self._urgent[key] = self.timetable.time()
-            self._entries += 1
-            self._line.put_nowait((patient, self._entries, key))
+        elif not stands:
+            if self._patient.pop(key, None) is None:
+                self._in_line.release()
+            line = self._patient if patient else self._starting if self.starts(key) else self._going_on
+            line[key] = self.timetable.time()
 
     def add_after(self, key: str, seconds: float) -> None:
         """Look at this key after a time, or earlier if it was to be looked at earlier anyway."""
@@ -111,12 +115,15 @@ class WorkQueue:
 
     async def take(self) -> str:
         """Wait for the next key; `finish` must follow."""
-        while True:
-            patient, _, key = await self._line.get()
-            if (key in self._patient) if patient else (self._urgent.pop(key, None) is not None):
-                self._patient.discard(key)
-                self._working[key] = self.timetable.time()
-                return key
+        await self._in_line.acquire()
+        first, second = self._starting, self._going_on
+        if self._started_last:
+            first, second = second, first
+        line = first or second or self._patient
+        self._started_last = line is self._starting
+        key, _ = line.popitem(last=False)
+        self._working[key] = self.timetable.time()
+        return key
 
     def finish(self, key: str) -> None:
         """The work on this key is over, well or not."""
@@ -128,16 +135,16 @@ class WorkQueue:
     @property
     def pressed(self) -> bool:
         """Whether a key is in line that is not patient."""
-        return bool(self._urgent)
+        return bool(self._starting or self._going_on)
 
     def oldest_seconds(self) -> float:
         """How long the key that waits or is worked on longest has been so; patient ones may wait for long."""
         now = self.timetable.time()
-        since = [*self._urgent.values(), *self._working.values()]
+        since = [*self._starting.values(), *self._going_on.values(), *self._working.values()]
         return now - min(since, default=now)
 
     def __len__(self) -> int:
-        return len(self._urgent) + len(self._patient)
+        return len(self._starting) + len(self._going_on) + len(self._patient)
 
     def _drop_timer(self, key: str) -> None:
         timer = self._timers.pop(key, None)

@@ -70,6 +70,18 @@ def test_a_list_does_not_bring_back_what_was_deleted_after_it(cache: Cache) -> N
     assert cache.jobs.is_news("job", 12)
 
 
+def test_a_job_is_lacked_from_the_submission_until_it_is_made(cache: Cache) -> None:
+    assert not cache.lacks_job("job"), "there is no ClimateJob of that name"
+    cache.climatejobs.put(entry())
+    assert cache.lacks_job("job")
+    cache.jobs.put(make_job())
+    assert not cache.lacks_job("job")
+    cache.jobs.remove(make_job(version=2))
+    assert cache.lacks_job("job")
+    cache.end("job", 3)
+    assert not cache.lacks_job("job")
+
+
 def test_an_observation_has_the_pods_of_that_very_climatejob(cache: Cache) -> None:
     cache.climatejobs.put(entry())
     cache.pods.put(make_pod("mine"))

@@ -63,6 +63,51 @@ async def test_a_patient_key_that_becomes_urgent_comes_once_and_at_its_turn(queu
     assert queue.pressed, "it was added once more while it was at work, and urgently"
 
 
+async def test_every_other_key_is_one_that_starts_something(timetable: ManualTimetable) -> None:
+    queue = WorkQueue(timetable, lambda: 0.5, starts=lambda key: key.startswith("start"))
+    for key in ("on-1", "on-2", "on-3", "on-4", "start-1", "start-2"):
+        queue.add(key)
+    queue.add("calm", patient=True)
+    taken = [await queue.take() for _ in range(7)]
+    assert taken == ["start-1", "on-1", "start-2", "on-2", "on-3", "on-4", "calm"]
+    assert len(queue) == 0
+
+
+async def test_what_starts_something_does_not_keep_the_others_waiting(timetable: ManualTimetable) -> None:
+    queue = WorkQueue(timetable, lambda: 0.5, starts=lambda key: key.startswith("start"))
+    queue.add("on")
+    for number in range(1000):
+        queue.add(f"start-{number}")
+    assert "on" in [await queue.take(), await queue.take()]
+
+
+async def test_a_key_keeps_its_place_whatever_becomes_of_it(timetable: ManualTimetable) -> None:
+    starting = {"a"}
+    queue = WorkQueue(timetable, lambda: 0.5, starts=starting.__contains__)
+    for key in ("a", "b", "c"):
+        queue.add(key)
+    starting.clear()
+    queue.add("a")
+    assert [await queue.take() for _ in range(3)] == ["a", "b", "c"]
+    assert len(queue) == 0, "it stands in one line only"
+    starting.add("b")
+    for key in ("b", "c"):
+        queue.finish(key)
+    for key in ("c", "b"):
+        queue.add(key, patient=True)
+    queue.add("b")
+    assert [await queue.take(), await queue.take()] == ["b", "c"]
+
+
+async def test_who_is_called_off_while_waiting_takes_no_key_along(queue: WorkQueue) -> None:
+    waiting = [asyncio.create_task(queue.take()) for _ in range(2)]
+    await asyncio.sleep(0)
+    queue.add("a")
+    waiting[0].cancel()
+    assert await asyncio.wait_for(waiting[1], timeout=5) == "a"
+    assert len(queue) == 0
+
+
 async def test_a_patient_key_may_wait_for_long(queue: WorkQueue, timetable: ManualTimetable) -> None:
     queue.add("a", patient=True)
     timetable.advance(1000)
