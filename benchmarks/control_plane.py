@@ -1,6 +1,6 @@
 """The operator with 10,000 ClimateJobs waiting: how fast it reacts, starts Jobs and restarts, and what it costs.
 
-A real API server and etcd, no nodes; the script is Job controller, scheduler and kubelet (`job_controller.py`).
+A real API server and etcd, no real node; the script is Job controller, scheduler and kubelet (`job_controller.py`).
 
 Three loads, one after the other, each of them with all slots taken when it begins:
 
@@ -313,6 +313,7 @@ async def run(folder: Path, load: Load, waiting: int, seconds: float, profile: P
         operator = start("second.log")
         stack.callback(operator.stop)
         restart_seconds = await operator.wait_until_steady(300)
+        await load.fill()
         assert load.controller.running == SLOTS, "a restarted operator gives all free slots away, and no more"
         return Figures(
             waiting=waiting,
