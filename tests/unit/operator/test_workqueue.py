@@ -73,6 +73,15 @@ async def test_every_other_key_is_one_that_starts_something(timetable: ManualTim
     assert len(queue) == 0
 
 
+async def test_what_starts_something_is_in_line_as_others_are(timetable: ManualTimetable) -> None:
+    queue = WorkQueue(timetable, lambda: 0.5, starts=lambda _key: True)
+    queue.add("start")
+    timetable.advance(3)
+    assert (queue.pressed, len(queue), queue.oldest_seconds()) == (True, 1, 3)
+    assert await queue.take() == "start"
+    assert (queue.pressed, len(queue)) == (False, 0)
+
+
 async def test_what_starts_something_does_not_keep_the_others_waiting(timetable: ManualTimetable) -> None:
     queue = WorkQueue(timetable, lambda: 0.5, starts=lambda key: key.startswith("start"))
     queue.add("on")
@@ -106,6 +115,17 @@ async def test_who_is_called_off_while_waiting_takes_no_key_along(queue: WorkQue
     waiting[0].cancel()
     assert await asyncio.wait_for(waiting[1], timeout=5) == "a"
     assert len(queue) == 0
+
+
+async def test_a_patient_key_that_becomes_urgent_is_there_for_one(queue: WorkQueue) -> None:
+    queue.add("a", patient=True)
+    queue.add("a")
+    assert await queue.take() == "a"
+    another = asyncio.create_task(queue.take())
+    await asyncio.sleep(0)
+    assert not another.done()
+    queue.add("b")
+    assert await another == "b"
 
 
 async def test_a_patient_key_may_wait_for_long(queue: WorkQueue, timetable: ManualTimetable) -> None:
