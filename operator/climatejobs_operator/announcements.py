@@ -25,7 +25,16 @@ logger = logging.getLogger(__name__)
 class Announcements:
     """Events, in a line of their own. For use within one event loop."""
 
-    def __init__(self, cluster: Cluster, *, instance: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        instance: str,
+        now: Callable[[], datetime],
+        count_unposted: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`count_unposted` is called for every event that is not posted."""
+        self._count_unposted = count_unposted
         self._cluster = cluster
         self._instance = instance
         self._now = now
@@ -35,7 +44,7 @@ class Announcements:
     def announce(self, event: Event, subject: ObjectMeta) -> None:
         """Have an event posted that tells what has just happened, when `subject` was as it is."""
         if self._pending >= MAX_WAITING:
-            _warn(event, subject, f"{self._pending} others stand in line")
+            self._give_up(event, subject, f"{self._pending} others stand in line")
             return
         self._pending += 1
         self._line.put_nowait((event, subject, build_event(event, subject, self._now(), self._instance)))
@@ -50,17 +59,18 @@ class Announcements:
             try:
                 await self.post_next()
             except Exception:
+                self._count_unposted()
                 logger.exception("Unexpected failure; an event is not posted")
 
     async def post_next(self) -> None:
-        """Post the next event. One that cannot be posted is told of in the log, and never worth more than that."""
+        """Post the next event. One that cannot be posted is counted and told of, and never worth more than that."""
         event, subject, manifest = await self._line.get()
         try:
             await self._cluster.create(EVENTS, manifest)
         except Conflict:
             pass  # posted before
         except ClusterError as error:
-            _warn(event, subject, str(error))
+            self._give_up(event, subject, str(error))
         finally:
             self._pending -= 1
 
@@ -68,6 +78,6 @@ class Announcements:
         """Events that are not posted yet."""
         return self._pending
 
-
-def _warn(event: Event, subject: ObjectMeta, why: str) -> None:
-    logger.warning("Event %s not posted: %s", event.reason, why, extra=fields(job=subject.name))
+    def _give_up(self, event: Event, subject: ObjectMeta, why: str) -> None:
+        self._count_unposted()
+        logger.warning("Event %s not posted: %s", event.reason, why, extra=fields(job=subject.name))

@@ -92,6 +92,11 @@ class Metrics:
             ("outcome",),
             registry=self._registry,
         )
+        self._unposted = Counter(
+            "climatejobs_operator_events_unposted",
+            "Events that were not posted: the API server did not take them, or too many stood in line.",
+            registry=self._registry,
+        )
         self._state = _State(leading)
         self._registry.register(self._state)
 
@@ -118,6 +123,10 @@ class Metrics:
     def count_report(self, outcome: str) -> None:
         """Note a report."""
         self._reports.labels(outcome).inc()
+
+    def count_unposted_event(self) -> None:
+        """Note that an event was not posted."""
+        self._unposted.inc()
 
     def show_work(self, work: Work | None) -> None:
         """Show, from now on, what is to be done; nothing where another operator leads."""

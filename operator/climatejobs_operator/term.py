@@ -71,7 +71,12 @@ class Term:
             cluster, cache, queue, self.pulse, settings.resync_seconds, count_put_right=metrics.count_put_right
         )
         self._registry = build_registry(intake, open_session, self._resync.note_listing)
-        self._announcements = Announcements(cluster, instance=settings.identity, now=lambda: datetime.now(UTC))
+        self._announcements = Announcements(
+            cluster,
+            instance=settings.identity,
+            now=lambda: datetime.now(UTC),
+            count_unposted=metrics.count_unposted_event,
+        )
         self._reconciler = Reconciler(
             cluster,
             cache,

@@ -21,6 +21,7 @@ class Board(real.Cluster):
 
     def __init__(self, *troubles: Exception) -> None:
         self.posted: list[dict[str, Any]] = []
+        self.unposted = 0
         self.at_once = 0
         self.most_at_once = 0
         self._troubles = list(troubles)
@@ -47,7 +48,10 @@ class Board(real.Cluster):
 
 
 def make(board: Board) -> Announcements:
-    return Announcements(board, instance="operator-1", now=lambda: NOW)
+    def count() -> None:
+        board.unposted += 1
+
+    return Announcements(board, instance="operator-1", now=lambda: NOW, count_unposted=count)
 
 
 def post_all(board: Board, announcements: Announcements, count: int) -> None:
@@ -96,15 +100,17 @@ def test_an_event_that_cannot_be_posted_is_told_of_and_keeps_no_other(
     for number in range(POSTERS + 1):
         announcements.announce(Event(Reason.STARTED, f"Attempt {number} runs"), SUBJECT)
     post_all(board, announcements, 1)
-    assert len(caplog.records) == POSTERS
+    assert len(caplog.records) == board.unposted == POSTERS
     assert all("not posted" in record.getMessage() for record in caplog.records)
 
 
 def test_an_event_that_was_posted_before_is_no_trouble(caplog: pytest.LogCaptureFixture) -> None:
-    announcements = make(Board(Conflict("exists", status=409)))
+    board = Board(Conflict("exists", status=409))
+    announcements = make(board)
     announcements.announce(Event(Reason.STARTED, "Attempt 1 runs"), SUBJECT)
     asyncio.run(announcements.post_next())
     assert not caplog.records
+    assert board.unposted == 0
 
 
 def test_events_that_find_too_many_before_them_are_not_posted(caplog: pytest.LogCaptureFixture) -> None:
@@ -116,6 +122,7 @@ def test_events_that_find_too_many_before_them_are_not_posted(caplog: pytest.Log
     assert [record.getMessage() for record in caplog.records] == [
         f"Event Started not posted: {MAX_WAITING} others stand in line"
     ] * 2
+    assert board.unposted == 2
     asyncio.run(announcements.post_next())
     announcements.announce(Event(Reason.SUCCEEDED, "Done"), SUBJECT)
     assert len(announcements) == MAX_WAITING

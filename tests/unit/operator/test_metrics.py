@@ -75,11 +75,13 @@ def test_no_name_of_a_job_becomes_a_label() -> None:
     metrics.count_report("result")
     metrics.count_put_right("pods", 3)
     metrics.count_watch_failure()
+    metrics.count_unposted_event()
     metrics.observe_reconciliation("done", 0.01)
     text = metrics.render().decode()
     assert "made-up-by-somebody" not in text
     assert 'climatejobs_operator_ended_total{phase="Failed",process="other"} 1.0' in text
     assert 'climatejobs_operator_put_right_total{kind="pods"} 3.0' in text
+    assert "climatejobs_operator_events_unposted_total 1.0" in text
 
 
 async def test_calls_are_counted_with_their_status_also_those_without_an_answer() -> None:
