@@ -29,18 +29,26 @@ class Pulse:
     """Seconds, monotonic."""
     streams: Streams = field(init=False)
     _expected: dict[tuple[str, str], _Expected] = field(default_factory=dict[tuple[str, str], _Expected], init=False)
+    _heard: dict[str, int] = field(default_factory=dict[str, int], init=False)
+    """The latest version of each kind that a watch has brought."""
 
     def __post_init__(self) -> None:
         self.streams = Streams(self.clock)
 
     def expect(self, kind: str, name: str, version: int) -> None:
-        """An object was written; the watch of its kind has to bring this version or a later one."""
+        """An object was written; the watch of its kind has to bring this version or a later one.
+
+        An echo may be here before the answer to the write: what the watch has come past is not waited for.
+        """
+        if version <= self._heard.get(kind, 0):
+            return
         waiting = self._expected.get((kind, name))
         since = waiting.since if waiting is not None else self.clock()
         self._expected[kind, name] = _Expected(version, since)
 
     def hear(self, kind: str, name: str, version: int) -> None:
         """The watch has brought a version of an object."""
+        self._heard[kind] = max(version, self._heard.get(kind, 0))
         waiting = self._expected.get((kind, name))
         if waiting is not None and version >= waiting.version:
             del self._expected[kind, name]

@@ -30,6 +30,21 @@ def test_a_write_that_comes_back_is_fine(pulse: Pulse, timetable: ManualTimetabl
     assert pulse.find_trouble() is None
 
 
+def test_a_write_that_came_back_before_it_was_answered_is_fine(pulse: Pulse, timetable: ManualTimetable) -> None:
+    pulse.hear("jobs", "a", 7)
+    pulse.hear("jobs", "b", 4)
+    pulse.expect("jobs", "a", 7)
+    timetable.advance(10 * ECHO_SECONDS)
+    assert pulse.find_trouble() is None
+
+
+def test_what_another_watch_has_brought_is_no_echo(pulse: Pulse, timetable: ManualTimetable) -> None:
+    pulse.hear("climatejobs", "a", 9)
+    pulse.expect("jobs", "a", 7)
+    timetable.advance(ECHO_SECONDS + 1)
+    assert "the watch of jobs is silent" in (pulse.find_trouble() or "")
+
+
 def test_a_write_that_does_not_come_back_is_trouble(pulse: Pulse, timetable: ManualTimetable) -> None:
     pulse.expect("jobs", "a", 7)
     pulse.hear("jobs", "a", 6)
