@@ -1,10 +1,12 @@
 """Posts the events, beside the work that they tell of: news for people never keeps a job waiting.
 
 Each is on its way within milliseconds where the API server has time. Where it has none, a few are posted at a time, and
-the others stand in line, with the time at which what they tell of happened.
+the others stand in line, with the time at which what they tell of happened. Those that are left when the operator ends
+are posted before it does, if that takes but a moment: the next operator knows nothing of them.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from datetime import datetime
@@ -18,6 +20,9 @@ POSTERS = 8
 """Events that are posted at the same time."""
 MAX_WAITING = 1000
 """Events in line. Where the API server is away for long, those that come then are not posted."""
+
+LAST_SECONDS = 2.0
+"""For what is left in line at the end."""
 
 logger = logging.getLogger(__name__)
 
@@ -39,14 +44,13 @@ class Announcements:
         self._instance = instance
         self._now = now
         self._line = asyncio.Queue[tuple[Event, ObjectMeta, Manifest]]()
-        self._pending = 0
+        self._posting = 0
 
     def announce(self, event: Event, subject: ObjectMeta) -> None:
         """Have an event posted that tells what has just happened, when `subject` was as it is."""
-        if self._pending >= MAX_WAITING:
-            self._give_up(event, subject, f"{self._pending} others stand in line")
+        if len(self) >= MAX_WAITING:
+            self._give_up(event, subject, f"{len(self)} others stand in line")
             return
-        self._pending += 1
         self._line.put_nowait((event, subject, build_event(event, subject, self._now(), self._instance)))
 
     def parts(self) -> list[Coroutine[None, None, None]]:
@@ -56,27 +60,48 @@ class Announcements:
     async def work(self) -> None:
         """Post for ever."""
         while True:
-            try:
-                await self.post_next()
-            except Exception:
-                self._count_unposted()
-                logger.exception("Unexpected failure; an event is not posted")
+            await self._post_in_any_case()
+
+    async def finish(self, seconds: float = LAST_SECONDS) -> None:
+        """Once nobody posts any more: post what is left, for so many seconds; count and tell of the rest."""
+
+        async def post() -> None:
+            while not self._line.empty():
+                await self._post_in_any_case()
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*(post() for _ in range(POSTERS)))
+        while not self._line.empty():
+            event, subject, _ = self._line.get_nowait()
+            self._give_up(event, subject, "the operator ends")
 
     async def post_next(self) -> None:
         """Post the next event. One that cannot be posted is counted and told of, and never worth more than that."""
-        event, subject, manifest = await self._line.get()
+        entry = event, subject, manifest = await self._line.get()
+        self._posting += 1
         try:
             await self._cluster.create(EVENTS, manifest)
         except Conflict:
             pass  # posted before
         except ClusterError as error:
             self._give_up(event, subject, str(error))
+        except asyncio.CancelledError:
+            self._line.put_nowait(entry)  # for `finish`
+            raise
         finally:
-            self._pending -= 1
+            self._posting -= 1
 
     def __len__(self) -> int:
         """Events that are not posted yet."""
-        return self._pending
+        return self._line.qsize() + self._posting
+
+    async def _post_in_any_case(self) -> None:
+        try:
+            await self.post_next()
+        except Exception:
+            self._count_unposted()
+            logger.exception("Unexpected failure; an event is not posted")
 
     def _give_up(self, event: Event, subject: ObjectMeta, why: str) -> None:
         self._count_unposted()

@@ -127,6 +127,7 @@ class Term:
         finally:
             over.set()
             await _end(tasks)
+            await self._announcements.finish()
         for task in done:
             task.result()
 

@@ -68,6 +68,8 @@ class Proxy:
         self.refusals: list[Refusal] = []
         self.arrivals: list[tuple[float, str, str]] = []
         """Time, method and path of each request."""
+        self.delays: list[tuple[str, str, float]] = []
+        """Method, part of the path, and by how many seconds such requests come later."""
         self.port = 0
         self._outage: Outage | None = None
         self._outage_ends: asyncio.Event
@@ -168,6 +170,9 @@ class Proxy:
             headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
             body = {"kind": "Status", "status": "Failure", "code": refusal.status, "message": "a fault was injected"}
             return web.json_response(body, status=refusal.status, headers=headers)
+        for method, path, seconds in self.delays:
+            if request.method == method and path in request.path:
+                await asyncio.sleep(seconds)  # the fault itself
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         async with self._session.request(
             request.method,

@@ -188,6 +188,25 @@ class TestARequest:
         labels = {"verb": {"POST": "create"}.get(method, "patch"), "status": str(status)}
         await_measurement(probe_port, "climatejobs_operator_api_call_seconds_count", 2, **labels)
 
+    def test_that_takes_long_tells_of_an_event_even_if_the_operator_is_to_end(
+        self,
+        proxy: Proxy,
+        stopped_operator: OperatorProcess,
+        control_plane: ControlPlane,
+        climate_jobs: ClimateJobs,
+        kubelet: Kubelet,
+    ) -> None:
+        def reasons() -> set[str]:
+            events = control_plane.objects.list("Event", climate_jobs.namespace, version="events.k8s.io/v1")
+            return {event["reason"] for event in events if event["regarding"]["kind"] == "ClimateJob"}
+
+        proxy.delays.append(("POST", "/events", 1.0))
+        stopped_operator.start()
+        run(climate_jobs, kubelet, "told")
+        assert "Succeeded" not in reasons()
+        assert stopped_operator.stop() == 0
+        assert "Succeeded" in reasons()
+
     def test_waits_for_as_long_as_it_is_asked_to(
         self,
         proxy: Proxy,

@@ -126,3 +126,38 @@ def test_events_that_find_too_many_before_them_are_not_posted(caplog: pytest.Log
     asyncio.run(announcements.post_next())
     announcements.announce(Event(Reason.SUCCEEDED, "Done"), SUBJECT)
     assert len(announcements) == MAX_WAITING
+
+
+class TestWhatIsLeftAtTheEnd:
+    async def test_is_posted_with_what_was_on_its_way(self) -> None:
+        board = Board()
+        announcements = make(board)
+        for number in range(3 * POSTERS):
+            announcements.announce(Event(Reason.STARTED, f"Attempt {number} runs"), SUBJECT)
+        parts = [asyncio.create_task(part) for part in announcements.parts()]
+        await asyncio.sleep(0)
+        assert board.at_once == POSTERS
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+        assert board.posted == []
+        await announcements.finish()
+        assert len({event["note"] for event in board.posted}) == len(board.posted) == 3 * POSTERS
+        assert (len(announcements), board.unposted) == (0, 0)
+
+    async def test_is_counted_and_told_of_where_it_takes_too_long(self, caplog: pytest.LogCaptureFixture) -> None:
+        board = Board()
+        announcements = make(board)
+        for number in range(POSTERS + 3):
+            announcements.announce(Event(Reason.STARTED, f"Attempt {number} runs"), SUBJECT)
+        await announcements.finish(seconds=0)
+        assert (len(announcements), board.unposted, board.posted) == (0, POSTERS + 3, [])
+        assert {record.getMessage() for record in caplog.records} == {"Event Started not posted: the operator ends"}
+
+    async def test_is_not_posted_by_one_that_leads_no_more(self) -> None:
+        board = Board(*[NotLeading("too late")] * 3)
+        announcements = make(board)
+        for number in range(3):
+            announcements.announce(Event(Reason.STARTED, f"Attempt {number} runs"), SUBJECT)
+        await announcements.finish()
+        assert (len(announcements), board.unposted) == (0, 3)
