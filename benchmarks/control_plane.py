@@ -1,6 +1,6 @@
 """The operator with 10,000 ClimateJobs waiting: how fast it reacts, starts Jobs and restarts, and what it costs.
 
-A real API server and etcd, no real node; the script is Job controller, scheduler and kubelet (`job_controller.py`).
+A real API server and etcd, no real nodes; the script is Job controller, scheduler and kubelet (`job_controller.py`).
 
 Three loads, one after the other, each of them with all slots taken when it begins:
 

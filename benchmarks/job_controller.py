@@ -110,9 +110,9 @@ class JobController:
             await node.tell(pod, _pod_says(phase, {"running": {"startedAt": started}}))
             await asyncio.wait({computing}, timeout=SYNC_SECONDS)
             ready = not computing.done()
-        if ready:
-            async with self._syncs:
-                await self._tell_of(job, {**begun, "ready": 1})
+            if ready:
+                async with self._syncs:
+                    await self._tell_of(job, {**begun, "ready": 1})
         await computing
         terminated = {"exitCode": 0, "reason": "Completed", "message": _RESULT}
         terminated |= {"startedAt": started, "finishedAt": _now()}

@@ -144,6 +144,11 @@ class ClimateJobs:
             raise LookupError(f"there is no ClimateJob {name} in {self.namespace}")
         return found
 
+    def event_reasons(self) -> set[str]:
+        """The reasons of all events about them."""
+        found = self._objects.list("Event", self.namespace, version="events.k8s.io/v1")
+        return {event["reason"] for event in found if event["regarding"]["kind"] == names.KIND}
+
     def patch_spec(self, name: str, **spec: object) -> Manifest:
         return self._objects.patch(names.KIND, name, self.namespace, {"spec": spec}, version=names.API_VERSION)
 

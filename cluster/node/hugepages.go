@@ -11,9 +11,9 @@ import (
 const madviseHugePage = 14 // MADV_HUGEPAGE
 
 // useHugePages has the kernel put the heap on huge pages, up to the memory limit, if there is one. Go itself leaves it
-// to the machine's setting, and many distributions give huge pages only on request. In a virtual machine it is a fifth
-// of what an API server with thousands of objects needs of a CPU: nearly every step of a garbage collection is in
-// another page than the one before.
+// to the machine's setting, and many distributions give huge pages only on request. An API server with thousands of
+// objects feels it, above all in a virtual machine: nearly every step of a garbage collection is in another page than
+// the one before, and every page is a fault when the heap grows.
 func useHugePages() {
 	limit := debug.SetMemoryLimit(-1)
 	// Where the kernel promises no more memory than there is (2), addresses alone count as memory in use.

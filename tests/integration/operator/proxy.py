@@ -44,6 +44,21 @@ class Refusal:
         return self.times > len(self.at) and request.method == self.method and self.path in request.path
 
 
+@dataclass(frozen=True)
+class Delay:
+    """What keeps requests of one kind up."""
+
+    method: str
+    path: str
+    """Part of the path."""
+    seconds: float
+    of_answer: bool = False
+    """Whether the answer is late and not the request: what it asks for has been done in time then."""
+
+    def fits(self, request: web.Request) -> bool:
+        return request.method == self.method and self.path in request.path
+
+
 class Outage(Enum):
     """What becomes of the traffic while the two are cut off from each other."""
 
@@ -68,8 +83,7 @@ class Proxy:
         self.refusals: list[Refusal] = []
         self.arrivals: list[tuple[float, str, str]] = []
         """Time, method and path of each request."""
-        self.delays: list[tuple[str, str, float]] = []
-        """Method, part of the path, and by how many seconds such requests come later."""
+        self.delays: list[Delay] = []
         self.port = 0
         self._outage: Outage | None = None
         self._outage_ends: asyncio.Event
@@ -170,9 +184,7 @@ class Proxy:
             headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
             body = {"kind": "Status", "status": "Failure", "code": refusal.status, "message": "a fault was injected"}
             return web.json_response(body, status=refusal.status, headers=headers)
-        for method, path, seconds in self.delays:
-            if request.method == method and path in request.path:
-                await asyncio.sleep(seconds)  # the fault itself
+        await self._delay(request, of_answer=False)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         async with self._session.request(
             request.method,
@@ -185,9 +197,15 @@ class Proxy:
                 return await self._stream(request, answer)
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
             body = await answer.read()
+            await self._delay(request, of_answer=True)
             if self._outage is not None:
                 return await self._lose(request)
             return web.Response(status=answer.status, headers=kept, body=body)
+
+    async def _delay(self, request: web.Request, *, of_answer: bool) -> None:
+        for delay in self.delays:
+            if delay.fits(request) and delay.of_answer == of_answer:
+                await asyncio.sleep(delay.seconds)  # the fault itself
 
     async def _lose(self, request: web.Request) -> web.Response:
         """Nobody gets an answer to this request."""

@@ -9,12 +9,12 @@ from itertools import cycle
 
 import pytest
 
-from climatejobs.names import ExitCode
+from climatejobs.names import ExitCode, Reason
 from tests.cluster_objects import ClimateJobs, Manifest, wait_until
 from tests.integration.conftest import ControlPlane, cluster_tool
 from tests.integration.operator.conftest import OperatorProcess, proxy_before
 from tests.integration.operator.kubelet import Kubelet, success_message
-from tests.integration.operator.proxy import Proxy
+from tests.integration.operator.proxy import Delay, Proxy
 from tests.integration.operator.reporter import free_port, measure, read_page
 
 pytestmark = pytest.mark.integration
@@ -188,24 +188,46 @@ class TestARequest:
         labels = {"verb": {"POST": "create"}.get(method, "patch"), "status": str(status)}
         await_measurement(probe_port, "climatejobs_operator_api_call_seconds_count", 2, **labels)
 
-    def test_that_takes_long_tells_of_an_event_even_if_the_operator_is_to_end(
+    def test_that_tells_of_an_event_is_made_again_by_an_operator_that_is_to_end(
+        self, proxy: Proxy, stopped_operator: OperatorProcess, climate_jobs: ClimateJobs, kubelet: Kubelet
+    ) -> None:
+        proxy.delays.append(Delay("POST", "/events", 600))
+        stopped_operator.start()
+        run(climate_jobs, kubelet, "told")
+        assert not climate_jobs.event_reasons(), "they are on their way"
+        proxy.delays.clear()  # for those to come
+        assert stopped_operator.stop() == 0
+        assert Reason.SUCCEEDED in climate_jobs.event_reasons()
+
+    def test_that_tells_of_an_event_and_is_refused_is_counted(
         self,
         proxy: Proxy,
         stopped_operator: OperatorProcess,
-        control_plane: ControlPlane,
         climate_jobs: ClimateJobs,
         kubelet: Kubelet,
+        probe_port: int,
     ) -> None:
-        def reasons() -> set[str]:
-            events = control_plane.objects.list("Event", climate_jobs.namespace, version="events.k8s.io/v1")
-            return {event["reason"] for event in events if event["regarding"]["kind"] == "ClimateJob"}
+        proxy.refuse("POST", "/events", 403)
+        stopped_operator.start(probe_port=probe_port)
+        run(climate_jobs, kubelet, "untold")
+        await_measurement(probe_port, "climatejobs_operator_events_unposted_total")
 
-        proxy.delays.append(("POST", "/events", 1.0))
-        stopped_operator.start()
-        run(climate_jobs, kubelet, "told")
-        assert "Succeeded" not in reasons()
-        assert stopped_operator.stop() == 0
-        assert "Succeeded" in reasons()
+    def test_whose_answer_comes_after_its_echo_is_not_waited_for(
+        self,
+        proxy: Proxy,
+        stopped_operator: OperatorProcess,
+        climate_jobs: ClimateJobs,
+        kubelet: Kubelet,
+        probe_port: int,
+    ) -> None:
+        def read_messages() -> list[str]:
+            return [line["message"] for line in stopped_operator.log_lines]
+
+        proxy.delays.append(Delay("PATCH", "/status", 0.5, of_answer=True))
+        stopped_operator.start(probe_port=probe_port, log_format="json")
+        run(climate_jobs, kubelet, "echoed")
+        wait_until(lambda: "Done." in read_messages(), "the answer to the last write", 60)
+        assert read_health(probe_port)["unheardWrites"] == 0
 
     def test_waits_for_as_long_as_it_is_asked_to(
         self,

@@ -18,20 +18,13 @@ def objects(control_plane: ControlPlane) -> ClusterObjects:
     return control_plane.objects
 
 
-def event_reasons(objects: ClusterObjects, namespace: str) -> set[str]:
-    found = objects.list("Event", namespace, version="events.k8s.io/v1")
-    return {event["reason"] for event in found if event["regarding"]["kind"] == "ClimateJob"}
-
-
 def true_conditions(job: Manifest) -> set[str]:
     return {condition["type"] for condition in job["status"]["conditions"] if condition["status"] == "True"}
 
 
 @pytest.mark.usefixtures("operator")
 class TestAJob:
-    def test_succeeds_with_the_outputs_of_its_pod(
-        self, climate_jobs: ClimateJobs, kubelet: Kubelet, objects: ClusterObjects
-    ) -> None:
+    def test_succeeds_with_the_outputs_of_its_pod(self, climate_jobs: ClimateJobs, kubelet: Kubelet) -> None:
         climate_jobs.create("good")
         assert climate_jobs.wait_for("good", "Pending")["status"]["attempts"] == 1
         pod = kubelet.await_pod("good")
@@ -46,9 +39,7 @@ class TestAJob:
         assert status["finishedAt"]
         assert "error" not in status
         wait_until(
-            lambda: (
-                event_reasons(objects, climate_jobs.namespace) >= {Reason.JOB_CREATED, Reason.STARTED, Reason.SUCCEEDED}
-            ),
+            lambda: climate_jobs.event_reasons() >= {Reason.JOB_CREATED, Reason.STARTED, Reason.SUCCEEDED},
             "the events of a success",
             60,
         )
