@@ -31,6 +31,7 @@ class Resource:
     """A kind of object."""
 
     group_version: str
+    kind: str
     plural: str
     namespaced: bool = True
     page_size: int = 500
@@ -43,14 +44,14 @@ class Resource:
         return "/".join(("", root, self.group_version, *place, self.plural, *parts))
 
 
-CLIMATEJOBS = Resource(names.API_VERSION, names.PLURAL)
-JOBS = Resource("batch/v1", "jobs", page_size=100)
-PODS = Resource("v1", "pods", page_size=100)  # some 10 KiB each
-EVENTS = Resource("events.k8s.io/v1", "events")
-CORE_EVENTS = Resource("v1", "events")
+CLIMATEJOBS = Resource(names.API_VERSION, names.KIND, names.PLURAL)
+JOBS = Resource("batch/v1", "Job", "jobs", page_size=100)
+PODS = Resource("v1", "Pod", "pods", page_size=100)  # some 10 KiB each
+EVENTS = Resource("events.k8s.io/v1", "Event", "events")
+CORE_EVENTS = Resource("v1", "Event", "events")
 """The same events in their older form, which alone can be selected by the object that they are about."""
-LEASES = Resource("coordination.k8s.io/v1", "leases")
-TOKEN_REVIEWS = Resource("authentication.k8s.io/v1", "tokenreviews", namespaced=False)
+LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
+TOKEN_REVIEWS = Resource("authentication.k8s.io/v1", "TokenReview", "tokenreviews", namespaced=False)
 
 
 class _Status(BaseModel):
@@ -219,10 +220,17 @@ class Cluster:
 
     async def write_status(self, resource: Resource, name: str, version: str, status: Manifest) -> Manifest:
         """Replace the status of an object that is still at `version`; raises `Conflict` where it is not."""
-        # A JSON patch replaces the status as a whole, so members that are gone need no nulls, and nulls in results
-        # are kept (a merge patch would read them as deletions). Server-side apply would bring managedFields as large as
-        # the status, and a second owner that this status never has.
-        return await self._patch(resource.path(self._namespace, name, "status"), version, {"/status": dict(status)})
+        # The status as a whole: members that are gone need no nulls, and nulls in results are kept (a merge patch would
+        # read them as deletions). Naming the resourceVersion makes it conditional: what was decided from an outdated
+        # spec, such as one not yet cancelled, is refused. A JSON patch does the same and costs the API server more;
+        # server-side apply would bring managedFields as large as the status, and a second owner that it never has.
+        body: Manifest = {
+            "apiVersion": resource.group_version,
+            "kind": resource.kind,
+            "metadata": {"name": name, "resourceVersion": version},
+            "status": dict(status),
+        }
+        return await self._call("PUT", resource.path(self._namespace, name, "status"), body=body)
 
     async def patch_status(
         self, resource: Resource, name: str, version: str, members: Mapping[str, JsonValue]

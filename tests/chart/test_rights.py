@@ -56,7 +56,11 @@ def test_the_operator_makes_jobs_and_writes_of_a_climatejob_its_status_and_its_e
         "events.k8s.io/events create",
     } <= allowed
     writing = {right for right in allowed if right.startswith("climatejobs.io/") and right.split()[1] not in READING}
-    assert writing == {"climatejobs.io/climatejobs/status patch", "climatejobs.io/climatejobs delete"}
+    assert writing == {
+        "climatejobs.io/climatejobs/status update",
+        "climatejobs.io/climatejobs/status patch",
+        "climatejobs.io/climatejobs delete",
+    }
 
 
 def test_the_operator_reads_and_writes_its_own_lease_alone(helm: Helm) -> None:

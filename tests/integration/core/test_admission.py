@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from climatejobs import names
 from climatejobs.crd import validating_admission_policy
 from tests.cluster_objects import ClimateJobs, ClusterObjects, Manifest, Refused, wait_until
 from tests.integration.conftest import ControlPlane
@@ -33,6 +34,21 @@ def test_names_must_be_short_labels(climate_jobs: ClimateJobs, name: str) -> Non
     assert "metadata.name must" in refusal(lambda: climate_jobs.create(name))
 
 
+ASKED: Manifest = {
+    "process": "echo",
+    "inputs": {"message": "hello", "numbers": [1, 2]},
+    "maxAttempts": 5,
+    "timeoutSeconds": 60,
+    "parallelism": 3,
+    "resources": {"memory": "2Gi"},
+    "submittedBy": "someone",
+    "response": "document",
+    "outputs": {"numbers": {}},
+    "subscriber": {"successUri": "https://example.org/"},
+}
+"""Everything that a submitter settles for good."""
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -45,14 +61,29 @@ def test_names_must_be_short_labels(climate_jobs: ClimateJobs, name: str) -> Non
         {"submittedBy": "somebody"},
         {"response": "raw"},
         {"outputs": {"message": {}}},
-        {"subscriber": {"successUri": "https://example.org/"}},
+        {"subscriber": {"successUri": "https://example.com/"}},
     ],
     ids=lambda change: next(iter(change)),
 )
 def test_what_was_asked_cannot_be_changed(objects: ClusterObjects, climate_jobs: ClimateJobs, change: Manifest) -> None:
-    created = climate_jobs.create()
-    message = refusal(lambda: objects.replace({**created, "spec": {**created["spec"], **change}}))
+    created = climate_jobs.create(**ASKED)
+    message = refusal(lambda: objects.replace({**created, "spec": ASKED | change}))
     assert f"spec.{next(iter(change))} cannot be changed" in message
+
+
+@pytest.mark.parametrize("field", [field for field in ASKED if field != "process"])
+def test_what_was_asked_cannot_be_taken_away_nor_added(
+    objects: ClusterObjects, climate_jobs: ClimateJobs, field: str
+) -> None:
+    whole = climate_jobs.create("whole", **ASKED)
+    less = {name: asked for name, asked in ASKED.items() if name != field}
+    message = refusal(lambda: objects.replace({**whole, "spec": less}))
+    assert f"spec.{field} cannot be changed" in message
+
+    manifest = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "less"}, "spec": less}
+    made = objects.create(manifest, climate_jobs.namespace)
+    message = refusal(lambda: objects.replace({**made, "spec": ASKED}))
+    assert f"spec.{field} cannot be changed" in message
 
 
 @pytest.mark.parametrize(

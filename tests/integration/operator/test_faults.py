@@ -164,9 +164,9 @@ class TestARequest:
             ("POST", "/jobs", 422),
             ("POST", "/jobs", 429),
             ("POST", "/jobs", 500),
-            ("PATCH", "/status", 409),
-            ("PATCH", "/status", 422),
-            ("PATCH", "/status", 503),
+            ("PUT", "/status", 409),
+            ("PUT", "/status", 422),
+            ("PUT", "/status", 503),
             ("POST", "/events", 500),
         ],
     )
@@ -185,7 +185,7 @@ class TestARequest:
         stopped_operator.start(probe_port=probe_port)
         run(climate_jobs, kubelet, "stubborn")
         wait_until(lambda: len(refusal.at) == 2, "both refusals")
-        labels = {"verb": {"POST": "create"}.get(method, "patch"), "status": str(status)}
+        labels = {"verb": {"POST": "create", "PUT": "update"}[method], "status": str(status)}
         await_measurement(probe_port, "climatejobs_operator_api_call_seconds_count", 2, **labels)
 
     def test_that_tells_of_an_event_is_made_again_by_an_operator_that_is_to_end(
@@ -223,7 +223,7 @@ class TestARequest:
         def read_messages() -> list[str]:
             return [line["message"] for line in stopped_operator.log_lines]
 
-        proxy.delays.append(Delay("PATCH", "/status", 0.5, of_answer=True))
+        proxy.delays.append(Delay("PUT", "/status", 0.5, of_answer=True))
         stopped_operator.start(probe_port=probe_port, log_format="json")
         run(climate_jobs, kubelet, "echoed")
         wait_until(lambda: "Done." in read_messages(), "the answer to the last write", 60)

@@ -155,7 +155,7 @@ def test_a_leader_that_is_cut_off_stops_before_another_starts_and_nothing_is_los
     first, second = pair
     pod = begin_job("before", climate_jobs, kubelet)
     uid = find_uid(control_plane.objects, "before", climate_jobs.namespace)
-    refusal = proxy.refuse("PATCH", "/status", 503, times=1000)
+    refusal = proxy.refuse("PUT", "/status", 503, times=1000)
     kubelet.finish(pod, ExitCode.DONE, success_message())
     wait_until(lambda: len(refusal.at) > 0, "a write that the first will try again and again")
 

@@ -124,9 +124,9 @@ async def test_a_status_is_written_only_at_the_version_it_was_decided_from(serve
     server.answers.append(web.json_response({}))
     await cluster.write_status(CLIMATEJOBS, "a", "41", {"results": {"gap": None}})
     method, path, _, body = server.requests[0]
-    assert (method, path.rsplit("/", 2)[1:]) == ("PATCH", ["a", "status"])
-    assert '{"op": "add", "path": "/metadata/resourceVersion", "value": "41"}' in body
-    assert '"value": {"results": {"gap": null}}' in body
+    assert (method, path.rsplit("/", 2)[1:]) == ("PUT", ["a", "status"])
+    assert '"metadata": {"name": "a", "resourceVersion": "41"}' in body
+    assert '"status": {"results": {"gap": null}}' in body
 
 
 @pytest.mark.parametrize("status", [404, 409])

@@ -26,6 +26,7 @@ def lines(metrics: Metrics, name: str) -> list[str]:
         ("GET", JOBS.path("climate", "a"), ("get", "jobs")),
         ("POST", PODS.path("climate"), ("create", "pods")),
         ("PATCH", CLIMATEJOBS.path("climate", "a", "status"), ("patch", "climatejobs/status")),
+        ("PUT", CLIMATEJOBS.path("climate", "a", "status"), ("update", "climatejobs/status")),
         ("PUT", LEASES.path("climate", "a"), ("update", "leases")),
         ("POST", TOKEN_REVIEWS.path("climate"), ("create", "tokenreviews")),
         ("DELETE", JOBS.path("climate", "a"), ("delete", "jobs")),
