@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -66,6 +67,12 @@ def parser() -> argparse.ArgumentParser:
     restart = add("restart", "Kill a component, and wait until it is back.")
     restart.add_argument("component")
 
+    pause = add("pause", "Hold a component up, as on a machine that hangs.")
+    pause.add_argument("component")
+
+    resume = add("resume", "Let a component go on that is held up.")
+    resume.add_argument("component")
+
     forward = add("forward", "Lead a port of 127.0.0.1 to a service of the cluster, in the background.")
     forward.add_argument("service", nargs="?", metavar="SERVICE[.NAMESPACE]")
     forward.add_argument("--port", type=int, help="the port on 127.0.0.1")
@@ -123,6 +130,8 @@ class Command:
             "tools": self.tools,
             "status": self.status,
             "restart": self.restart,
+            "pause": lambda: self.send(signal.SIGSTOP),
+            "resume": lambda: self.send(signal.SIGCONT),
             "forward": self.forward,
         }
         return actions[cast(str, self.options.command)]()
@@ -205,6 +214,11 @@ class Command:
         record, provider = self._existing()
         provider.restart(record, self.options.component)
         self.console.say(f"{self.options.component} is back")
+        return 0
+
+    def send(self, number: signal.Signals) -> int:
+        record, provider = self._existing()
+        provider.send(record, self.options.component, number)
         return 0
 
     def forward(self) -> int:

@@ -6,6 +6,7 @@ that this kind was released with, which may be newer than the one that the local
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,11 @@ def create_command(kind: str, name: str, *, image: str, kubeconfig: Path) -> lis
 
 def delete_command(kind: str, name: str, *, kubeconfig: Path) -> list[str]:
     return [kind, "delete", "cluster", "--name", kind_name(name), "--kubeconfig", str(kubeconfig)]
+
+
+def signal_command(component: str, number: signal.Signals) -> list[str]:
+    """Run in the node, where also the kubelet is, which is no pod."""
+    return ["pkill", f"-{number.name.removeprefix('SIG')}", "-f", f"^(/[^ ]*)?{component} "]
 
 
 def load_command(kind: str, name: str, image: str, *, archive: bool) -> list[str]:
@@ -197,7 +203,7 @@ class KindProvider:
         if component not in PODS.values():
             raise ClusterError(f"There is no component `{component}`.", hint=f"There are: {', '.join(PODS.values())}.")
         before = self._restarts(component)
-        self.run_in_node(record, ["pkill", "-KILL", "-f", f"^(/[^ ]*)?{component} "])
+        self.send(record, component, signal.SIGKILL)
 
         def reason() -> str | None:
             try:
@@ -208,6 +214,9 @@ class KindProvider:
             return next((item.problem for item in self.components(record) if item.name == component), None)
 
         wait_until(reason, seconds=120, what=component, console=self.console)
+
+    def send(self, record: ClusterRecord, component: str, number: signal.Signals) -> None:
+        self.run_in_node(record, signal_command(component, number))
 
     def load(self, record: ClusterRecord, image: str) -> list[str]:
         command = load_command(self._kind(), record.name, image, archive=images.is_archive(image))

@@ -26,6 +26,7 @@ from climatejobs_cluster import (
 )
 from climatejobs_cluster.api import Object
 from climatejobs_cluster.commands import capture, tail
+from climatejobs_cluster.components import Component
 from climatejobs_cluster.components import load as load_components
 from climatejobs_cluster.console import Console, wait_until
 from climatejobs_cluster.errors import ClusterError
@@ -146,7 +147,7 @@ class LocalProvider:
             raise ClusterError(f"These cgroups are still busy: {', '.join(map(str, left))}", hint="Try again.")
 
     def components(self, record: ClusterRecord) -> list[ComponentStatus]:
-        described = load_components((self.paths.root / "components.json").read_text(encoding="utf-8"))
+        described = self._described()
         running = read_running(self.paths.root)
 
         def ask() -> Json:
@@ -164,15 +165,8 @@ class LocalProvider:
         ]
 
     def restart(self, record: ClusterRecord, component: str) -> None:
-        known = [item.name for item in self.components(record)]
-        if component not in known:
-            raise ClusterError(f"There is no component `{component}`.", hint=f"There are: {', '.join(known)}.")
         before = self._pid(component)
-        if before is not None:
-            process = find_in_namespace(self._init(record).pid, before)
-            if process is not None:
-                send(process, signal.SIGKILL)
-                self.console.say(f"killed {component} (process {process.pid})")
+        self.send(record, component, signal.SIGKILL)
 
         def reason() -> str | None:
             if self._pid(component) in {None, before}:
@@ -180,6 +174,16 @@ class LocalProvider:
             return next(item.problem for item in self.components(record) if item.name == component)
 
         wait_until(reason, seconds=90, what=component, console=self.console)
+
+    def send(self, record: ClusterRecord, component: str, number: signal.Signals) -> None:
+        known = [item.name for item in self._described()]
+        if component not in known:
+            raise ClusterError(f"There is no component `{component}`.", hint=f"There are: {', '.join(known)}.")
+        pid = self._pid(component)
+        process = None if pid is None else find_in_namespace(self._init(record).pid, pid)
+        if process is not None:
+            send(process, number)
+            self.console.say(f"sent {number.name} to {component} (process {process.pid})")
 
     def load(self, record: ClusterRecord, image: str) -> list[str]:
         if record.extent != "node":
@@ -279,6 +283,9 @@ class LocalProvider:
                 log=self.paths.log("node"),
             )
         return record.init
+
+    def _described(self) -> tuple[Component, ...]:
+        return load_components((self.paths.root / "components.json").read_text(encoding="utf-8"))
 
     def _pid(self, component: str) -> int | None:
         return read_running(self.paths.root).get(component, Running()).pid

@@ -1,5 +1,6 @@
 """What a cluster is made by, behind one small interface, and which of the two ways is taken."""
 
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,10 @@ class Provider(Protocol):
     def components(self, record: ClusterRecord) -> list[ComponentStatus]: ...
 
     def restart(self, record: ClusterRecord, component: str) -> None: ...
+
+    def send(self, record: ClusterRecord, component: str, number: signal.Signals) -> None:
+        """Sends a signal to a component that runs."""
+        ...
 
     def load(self, record: ClusterRecord, image: str) -> list[str]:
         """Brings an image into the node and gives its names there."""

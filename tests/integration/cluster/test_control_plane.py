@@ -164,7 +164,8 @@ def test_the_api_server_comes_back_with_everything(tool: Tool, name: str, access
 
 
 def test_an_unknown_component_is_refused_with_the_known_ones(tool: Tool, name: str):
-    assert "etcd, kube-apiserver" in tool.run(name, "restart", "apiserver", expect=1)
+    for command in ("restart", "pause"):
+        assert "etcd, kube-apiserver" in tool.run(name, command, "apiserver", expect=1)
 
 
 async def test_many_watches_at_once(access: Access):

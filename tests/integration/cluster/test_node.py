@@ -242,6 +242,16 @@ def test_pods_survive_a_restart_of_what_runs_them(access: Access, tool: Tool, na
     assert "Starting to serve" in tool.kubectl(name, "--namespace", NAMESPACE, "logs", "steady")
 
 
+def test_a_node_that_hangs_tells_of_nothing_until_it_goes_on(access: Access, tool: Tool, name: str):
+    tool.run(name, "pause", "kubelet")
+    access.request("POST", PODS, pod("later", "proxy", "--port=0"))
+    wait_for(lambda: member(access.get(f"{PODS}/later"), "spec", "nodeName"), "the scheduler")
+    assert "kubelet" in tool.run(name, "status", expect=1), "it does not answer"
+    assert member(access.get(f"{PODS}/later"), "status", "phase") == "Pending"
+    tool.run(name, "resume", "kubelet")
+    wait_for(lambda: member(access.get(f"{PODS}/later"), "status", "phase") == "Running", "the pod")
+
+
 def test_programs_inside_keep_their_folder(tool: Tool, name: str):
     assert tool.run(name, "exec", "--", "pwd").strip() == os.getcwd()
 

@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,14 @@ def test_deleting_does_not_touch_the_persons_own_kubeconfig():
 def test_files_and_built_images_are_loaded_differently():
     assert kind.load_command("kind", "demo", "a.tar", archive=True)[2] == "image-archive"
     assert kind.load_command("kind", "demo", "web:1", archive=False)[2] == "docker-image"
+
+
+def test_signals_go_to_the_program_and_not_to_what_names_it():
+    *command, pattern = kind.signal_command("kubelet", signal.SIGSTOP)
+    assert command == ["pkill", "-STOP", "-f"]
+    assert re.search(pattern, "/usr/bin/kubelet --config=/var/lib/kubelet/config.yaml")
+    assert re.search(pattern, "kubelet --config=/var/lib/kubelet/config.yaml")
+    assert not re.search(pattern, "kube-apiserver --kubelet-client-key=/etc/kubernetes/pki/kubelet.key")
 
 
 def test_the_node_image_can_be_replaced():
