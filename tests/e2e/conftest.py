@@ -25,6 +25,8 @@ JOB_RETENTION = 2
 """Seconds."""
 RUNNER_GRACE = 10
 """Seconds."""
+LOST_POD = 10
+"""Seconds past that grace."""
 FROM_A_CONTAINER = """
 import os, signal, sys
 os.write(os.open('/proc/1/fd/2', os.O_WRONLY), sys.argv[2].encode())
@@ -73,7 +75,8 @@ def hurried(cluster: Cluster, images: Images, installation: Installation) -> Ite
     second = Installation(cluster, HURRIED)
     limits = "operator.maxRunning=2,operator.maxRunningPerSubmitter=1"
     operator = f"{limits},operator.jobRetentionSeconds={JOB_RETENTION}"
-    times = f"runner.startTimeoutSeconds={START_TIMEOUT},runner.graceSeconds={RUNNER_GRACE}"
+    graces = f"runner.graceSeconds={RUNNER_GRACE},runner.lostPodSeconds={LOST_POD}"
+    times = f"runner.startTimeoutSeconds={START_TIMEOUT},{graces}"
     runner = f"{times},runner.resources.cpu=50m,runner.resources.memory=128Mi"
     try:
         second.install(images, ["--set", f"crds.enabled=false,{operator},{runner}"])

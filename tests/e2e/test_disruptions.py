@@ -1,7 +1,8 @@
 """What may happen to a job on a real cluster, and what it costs: kills, evictions, too little memory, absence."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import httpx
@@ -110,6 +111,39 @@ def test_an_eviction_costs_no_attempt(objects: ClusterObjects, climate_jobs: Cli
     assert (status["phase"], status["attempts"]) == ("Succeeded", 1)
     names = {each["metadata"]["name"] for each in pods_of(objects, "evicted")}
     assert len(names - {pod}) == 1, "the attempt was repeated in another pod"
+
+
+@contextmanager
+def silent_node(installation: Installation) -> Generator[None]:
+    """The node's kubelet held up: what runs there goes on, and nobody tells of it."""
+    installation.cluster.ask("pause", "kubelet")
+    try:
+        yield
+    finally:
+        installation.cluster.ask("resume", "kubelet")
+
+
+def test_the_pod_of_a_node_that_does_not_answer_is_replaced_and_costs_no_attempt(
+    hurried: Installation, objects: ClusterObjects
+) -> None:
+    climate_jobs = ClimateJobs(objects, hurried.namespace)
+    climate_jobs.create("lost", inputs=WITHOUT_END, maxAttempts=1)
+    pod = running_pod(objects, climate_jobs, "lost")
+    # Not for longer than a minute, after which the control plane gives the whole node up.
+    with silent_node(hurried):
+        objects.delete("Pod", pod, hurried.namespace)
+        unconfirmed = "does not confirm that the pod has ended; waiting for it."
+        wait_until(lambda: unconfirmed in climate_jobs.get("lost")["status"]["message"], "it to be said", 30)
+        status = climate_jobs.wait_for("lost", "Retrying", seconds=30)["status"]
+        assert "does not confirm that the pod has ended" in status["message"]
+        assert "does not count" in status["message"]
+    replacement = running_pod(objects, climate_jobs, "lost")
+    assert replacement != pod
+    status = climate_jobs.get("lost")["status"]
+    assert status["attempts"] == 1
+    assert "error" not in status
+    climate_jobs.patch_spec("lost", cancel=True)
+    climate_jobs.wait_for("lost", "Cancelled", seconds=RUNNER_GRACE + 20)
 
 
 def test_what_no_node_can_take_says_so_and_can_be_cancelled(climate_jobs: ClimateJobs) -> None:

@@ -58,6 +58,9 @@ def troubles(
         change_operator(hurried, RUNNER_IMAGE=before["RUNNER_IMAGE"], RUNNER_POD=json.dumps(ABSENT_PROFILE))
         climate_jobs.create("uncreated")
         wait_until(partial(has_pod, objects, "uncreated"), "Job and pod to be made", 60)
+        change_operator(hurried, RUNNER_POD=json.dumps({"hostNetwork": True}))
+        climate_jobs.create("unwelcome")
+        wait_until(lambda: find_leftovers(objects, HURRIED, "unwelcome") == ["Job unwelcome"], "its Job to be made")
         change_operator(hurried, RUNNER_POD=before.get("RUNNER_POD", ""), DATA_CLAIM=ABSENT_CLAIM)
         climate_jobs.create("claimless")
         wait_until(partial(has_pod, objects, "claimless"), "Job and pod to be made", 60)
@@ -232,6 +235,16 @@ def test_a_job_that_asks_for_more_than_is_allowed_is_told_so(
     assert "maximum memory usage per Container is 1Gi, but limit is 2Gi" in error["detail"]
     assert error["hint"] == "Submit again with resources that the namespace allows."
     wait_until(lambda: not find_leftovers(objects, HURRIED, "greedy"), "its Job to be gone", 20)
+
+
+def test_a_pod_that_the_namespace_s_security_level_forbids_is_told_of(
+    objects: ClusterObjects, climate_jobs: ClimateJobs
+) -> None:
+    error = fail_in_time(climate_jobs, "unwelcome")
+    assert (error["type"], error["title"]) == ("urn:climatejobs:error:pod-refused", "Pod refused")
+    assert 'violates PodSecurity "restricted:latest": host namespaces (hostNetwork=true)' in error["detail"]
+    assert "the namespace's rules do not let the runner's pods in" in error["hint"]
+    wait_until(lambda: not find_leftovers(objects, HURRIED, "unwelcome"), "its Job to be gone", 20)
 
 
 def test_a_full_quota_is_named_and_waited_for(objects: ClusterObjects, climate_jobs: ClimateJobs) -> None:
