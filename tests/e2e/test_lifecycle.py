@@ -75,6 +75,17 @@ def test_a_cancelled_job_leaves_no_pod(api: httpx.Client, objects: ClusterObject
     assert api.get(f"/jobs/{job_id}").status_code == 404
 
 
+def test_a_deleted_climatejob_takes_all_of_its_own_along(
+    installation: Installation, objects: ClusterObjects, climate_jobs: ClimateJobs
+) -> None:
+    climate_jobs.create("deleted", inputs={"message": "never said", "pause": 600})
+    climate_jobs.wait_for("deleted", "Running")
+    assert len(find_leftovers(objects, NAMESPACE, "deleted")) == 2
+    installation.kubectl("delete", "climatejob", "deleted")
+    wait_until(lambda: not find_leftovers(objects, NAMESPACE, "deleted"), "Job and pod to be gone", 20)
+    assert "deleted" not in {job["metadata"]["name"] for job in climate_jobs.list()}
+
+
 def test_killing_the_operator_costs_nothing(
     installation: Installation, objects: ClusterObjects, climate_jobs: ClimateJobs
 ) -> None:

@@ -322,6 +322,8 @@ def refuses(url: str) -> bool:
         httpx.get(f"{url}/livez", timeout=30)
     except httpx.ConnectError:
         return True
+    except httpx.ReadError:  # in line to be let in when the door was shut
+        return False
     return False
 
 

@@ -85,7 +85,9 @@ def test_nobody_has_more_slots_than_a_submitter_may(
     climate_jobs.wait_for("ann-2", "Pending")
     changed = climate_jobs.patch_spec("ann-3", priority=1)["metadata"]["generation"]
     # Its priority and the end of the pod are told of in two watches.
-    wait_until(lambda: climate_jobs.get("ann-3")["status"].get("observedGeneration") == changed, "it to be heard of")
+    wait_until(
+        lambda: climate_jobs.get("ann-3").get("status", {}).get("observedGeneration") == changed, "it to be heard of"
+    )
     kubelet.finish(kubelet.await_pod("ann-1"), ExitCode.DONE, success_message())
     kubelet.await_pod("ann-3")
     found = control_plane.objects.list("Job", climate_jobs.namespace, version="batch/v1")
