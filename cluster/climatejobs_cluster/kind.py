@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,8 @@ PODS = {
     ("k8s-app", "kube-proxy"): "kube-proxy",
     ("k8s-app", "kube-dns"): "coredns",
 }
+KUBELET = "kubelet"
+"""Runs in the node and is no pod: it can be held up, and its node with it."""
 
 
 def node_image(environment: Mapping[str, str]) -> str:
@@ -72,8 +74,13 @@ def delete_command(kind: str, name: str, *, kubeconfig: Path) -> list[str]:
     return [kind, "delete", "cluster", "--name", kind_name(name), "--kubeconfig", str(kubeconfig)]
 
 
+def refuse_unknown(component: str, known: Collection[str]) -> None:
+    if component not in known:
+        raise ClusterError(f"There is no component `{component}`.", hint=f"There are: {', '.join(known)}.")
+
+
 def signal_command(component: str, number: signal.Signals) -> list[str]:
-    """Run in the node, where also the kubelet is, which is no pod."""
+    """Run in the node."""
     return ["pkill", f"-{number.name.removeprefix('SIG')}", "-f", f"^(/[^ ]*)?{component} "]
 
 
@@ -200,8 +207,7 @@ class KindProvider:
             return [ComponentStatus("kube-apiserver", "", str(error))]
 
     def restart(self, record: ClusterRecord, component: str) -> None:
-        if component not in PODS.values():
-            raise ClusterError(f"There is no component `{component}`.", hint=f"There are: {', '.join(PODS.values())}.")
+        refuse_unknown(component, PODS.values())
         before = self._restarts(component)
         self.send(record, component, signal.SIGKILL)
 
@@ -216,6 +222,7 @@ class KindProvider:
         wait_until(reason, seconds=120, what=component, console=self.console)
 
     def send(self, record: ClusterRecord, component: str, number: signal.Signals) -> None:
+        refuse_unknown(component, [*PODS.values(), KUBELET])
         self.run_in_node(record, signal_command(component, number))
 
     def load(self, record: ClusterRecord, image: str) -> list[str]:

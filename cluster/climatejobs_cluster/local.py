@@ -166,7 +166,10 @@ class LocalProvider:
 
     def restart(self, record: ClusterRecord, component: str) -> None:
         before = self._pid(component)
-        self.send(record, component, signal.SIGKILL)
+        process = self._process(record, component)
+        if process is not None:
+            send(process, signal.SIGKILL)
+            self.console.say(f"killed {component} (process {process.pid})")
 
         def reason() -> str | None:
             if self._pid(component) in {None, before}:
@@ -176,14 +179,11 @@ class LocalProvider:
         wait_until(reason, seconds=90, what=component, console=self.console)
 
     def send(self, record: ClusterRecord, component: str, number: signal.Signals) -> None:
-        known = [item.name for item in self._described()]
-        if component not in known:
-            raise ClusterError(f"There is no component `{component}`.", hint=f"There are: {', '.join(known)}.")
-        pid = self._pid(component)
-        process = None if pid is None else find_in_namespace(self._init(record).pid, pid)
-        if process is not None:
-            send(process, number)
-            self.console.say(f"sent {number.name} to {component} (process {process.pid})")
+        process = self._process(record, component)
+        if process is None:
+            raise ClusterError(f"`{component}` does not run at the moment.", hint="Ask `cluster status` why.")
+        send(process, number)
+        self.console.say(f"sent {number.name} to {component} (process {process.pid})")
 
     def load(self, record: ClusterRecord, image: str) -> list[str]:
         if record.extent != "node":
@@ -286,6 +286,14 @@ class LocalProvider:
 
     def _described(self) -> tuple[Component, ...]:
         return load_components((self.paths.root / "components.json").read_text(encoding="utf-8"))
+
+    def _process(self, record: ClusterRecord, component: str) -> Process | None:
+        """The process of a component, if it runs."""
+        known = [item.name for item in self._described()]
+        if component not in known:
+            raise ClusterError(f"There is no component `{component}`.", hint=f"There are: {', '.join(known)}.")
+        pid = self._pid(component)
+        return None if pid is None else find_in_namespace(self._init(record).pid, pid)
 
     def _pid(self, component: str) -> int | None:
         return read_running(self.paths.root).get(component, Running()).pid

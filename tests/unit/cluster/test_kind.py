@@ -143,6 +143,12 @@ def test_signals_go_to_the_program_and_not_to_what_names_it():
     assert not re.search(pattern, "kube-apiserver --kubelet-client-key=/etc/kubernetes/pki/kubelet.key")
 
 
+def test_an_unknown_component_is_refused_with_the_known_ones():
+    with pytest.raises(ClusterError, match="There is no component `apiserver`") as caught:
+        kind.refuse_unknown("apiserver", ["etcd", "kube-apiserver"])
+    assert caught.value.hint == "There are: etcd, kube-apiserver."
+
+
 def test_the_node_image_can_be_replaced():
     assert kind.node_image({}) == kind.NODE_IMAGE
     assert kind.node_image({"CLIMATEJOBS_KIND_IMAGE": "mirror/node:v1.35.4"}) == "mirror/node:v1.35.4"
